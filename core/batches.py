@@ -1,0 +1,96 @@
+"""Token rows to batches: which rows, in which order, with how little padding.
+
+The order is a pure function of seed and epoch (and, for several machines, of rank and world size), so that a
+resumed run goes on exactly where it stopped without any saved state of a loader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .dataset import Dataset
+
+IGNORE = -100  # target of a place that the loss skips, torch's own convention
+
+#: Batches among which rows are sorted by length. On 500 rows of the teacher corpus in batches of 32:
+#: 1 leaves 21 % padding, 16 leaves 2 %, more gains nothing and mixes less.
+POOL = 16
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows padded to the longest among them."""
+
+    inputs: torch.Tensor
+    """(batch, time) token ids."""
+    targets: torch.Tensor
+    """(batch, time) the next token, ``IGNORE`` where nothing is learnt."""
+    real_tokens: int
+    """Places that are not padding."""
+
+    @property
+    def supervised(self) -> int:
+        """Places that the loss is computed on."""
+        return int((self.targets != IGNORE).sum())
+
+
+def epoch_order(
+    lengths: npt.NDArray[np.int32], batch_size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
+) -> list[npt.NDArray[np.int64]]:
+    """Row numbers of each batch of one epoch: shuffled, of similar length within a batch, each row once.
+
+    With ``world`` > 1 every rank gets equally many batches of the same common order; a few rows may then
+    come twice.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(lengths))
+    batches: list[npt.NDArray[np.int64]] = []
+    for begin in range(0, len(order), batch_size * POOL):
+        pool = order[begin : begin + batch_size * POOL]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+    batches = [batches[i] for i in rng.permutation(len(batches))]
+    if world > 1:
+        batches += batches[: -len(batches) % world]
+    return batches[rank::world]
+
+
+def batches_per_epoch(rows: int, batch_size: int) -> int:
+    """How many batches ``epoch_order`` gives on one machine."""
+    full, rest = divmod(rows, batch_size * POOL)
+    return full * POOL + -(-rest // batch_size)
+
+
+def collate(dataset: Dataset, rows: npt.NDArray[np.int64], pad: int, device: str = "cpu") -> Batch:
+    """The rows as one padded batch."""
+    lengths = dataset.lengths[rows]
+    width = int(lengths.max()) - 1
+    inputs = np.full((len(rows), width), pad, dtype=np.int64)
+    targets = np.full((len(rows), width), IGNORE, dtype=np.int64)
+    for i, (start, length) in enumerate(zip(dataset.starts[rows], lengths, strict=True)):
+        tokens = dataset.tokens[start : start + length]
+        inputs[i, : length - 1] = tokens[:-1]
+        targets[i, : length - 1] = np.where(dataset.learn[start + 1 : start + length], tokens[1:], IGNORE)
+    return Batch(
+        torch.from_numpy(inputs).to(device),
+        torch.from_numpy(targets).to(device),
+        int(lengths.sum()) - len(rows),
+    )
+
+
+def split_rows(rows: npt.NDArray[np.int64], micro_batch: int | None) -> list[npt.NDArray[np.int64]]:
+    """The rows of one optimizer step, in the pieces that are computed at once."""
+    size = micro_batch or len(rows)
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
+
+
+def evaluation_batches(dataset: Dataset, batch_size: int, pad: int, device: str = "cpu") -> Iterator[Batch]:
+    """All rows once, sorted by length: the order does not matter for a sum, padding does for time."""
+    order = np.argsort(dataset.lengths, kind="stable")
+    for begin in range(0, len(order), batch_size):
+        yield collate(dataset, order[begin : begin + batch_size], pad, device)

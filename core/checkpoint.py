@@ -1,0 +1,229 @@
+"""Checkpoints: safetensors and JSON in a folder, written whole or not at all, read without running anything.
+
+A folder is written beside its final name, each file flushed to the disk, a manifest with sizes and SHA-256
+sums last, then renamed. A checkpoint counts only if its manifest verifies: neither torch nor safetensors
+notices a flipped bit by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_safetensors
+from torch import Tensor
+
+from .errors import CheckpointError
+from .storage import fsync_folder, open_regular, read_bytes, read_json, remove_tree, write_json
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+MAX_WEIGHTS = 64 * 2**30
+_STEP_NAME = re.compile(r"step-(\d{8})")
+_DTYPES = {
+    torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16",
+    torch.int8: "I8", torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8",
+}  # fmt: skip
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> tuple[int, str]:
+    """Write tensors in the safetensors format, flushed to the disk; returns size and SHA-256.
+
+    Written here rather than by the library, which keeps a second copy of everything in memory, makes the file
+    0600 whatever the umask, and does not flush it.
+    """
+    header: dict[str, Any] = {}
+    offset = 0
+    for name, tensor in tensors.items():
+        size = tensor.numel() * tensor.element_size()
+        header[name] = {
+            "dtype": _DTYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, offset + size],
+        }
+        offset += size
+    head = json.dumps(header, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    digest = hashlib.sha256()
+    with open(path, "wb") as file:
+        for piece in (struct.pack("<Q", len(head)), head):
+            file.write(piece)
+            digest.update(piece)
+        for tensor in tensors.values():
+            raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+            file.write(raw)
+            digest.update(raw)
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell(), digest.hexdigest()
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Raises ``CheckpointError`` when the file is not whole."""
+    data = read_bytes(path, limit=MAX_WEIGHTS, error=CheckpointError)
+    try:
+        return dict(parse_safetensors(data))
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as problem:
+        reason = str(problem).splitlines()[0][:160]
+        raise CheckpointError("{file}: damaged: {reason}", file=str(path), reason=reason) from None
+
+
+def step_folder(checkpoints: Path, step: int) -> Path:
+    return checkpoints / f"step-{step:08d}"
+
+
+def save(
+    folder: Path,
+    state: Mapping[str, Any],
+    tokenizer_json: str,
+    weights: Mapping[str, Tensor],
+    optimizer: Mapping[str, Tensor] | None = None,
+) -> int:
+    """Write a checkpoint folder, replacing one of the same name only once the new one is whole.
+
+    Returns its size in bytes. ``OSError`` (a full disk) leaves the old one and no half of the new one.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    remove_tree(temporary)
+    try:
+        temporary.mkdir(mode=0o700)
+        files: dict[str, dict[str, Any]] = {}
+        for name, tensors in (("model.safetensors", weights), ("optimizer.safetensors", optimizer)):
+            if tensors is not None:
+                size, digest = write_safetensors(temporary / name, tensors)
+                files[name] = {"bytes": size, "sha256": digest}
+        state_json = json.dumps(dict(state), ensure_ascii=False, indent=1, allow_nan=False)
+        for name, text in (("state.json", state_json), ("tokenizer.json", tokenizer_json)):
+            data = text.encode("utf-8")
+            with open(temporary / name, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            files[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        write_json(temporary / MANIFEST, {"format": FORMAT, "files": files})
+        fsync_folder(temporary)
+        _put_in_place(temporary, folder)
+    except BaseException:
+        remove_tree(temporary)
+        raise
+    return sum(int(entry["bytes"]) for entry in files.values())
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    if folder.exists():
+        # A folder cannot be renamed over another. Between these two renames a crash leaves the old one
+        # under the name that ``resolve`` also looks for.
+        old = _old_name(folder)
+        remove_tree(old)
+        os.rename(folder, old)
+        os.rename(temporary, folder)
+        fsync_folder(folder.parent)
+        remove_tree(old)
+    else:
+        os.rename(temporary, folder)
+        fsync_folder(folder.parent)
+
+
+def _old_name(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Check every file against the manifest; returns the manifest. Raises ``CheckpointError`` naming the file."""
+    if not folder.is_dir():
+        raise CheckpointError("{path}: no such checkpoint", path=str(folder))
+    manifest = read_json(folder / MANIFEST, limit=1_000_000, error=CheckpointError)
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(files, dict) or manifest.get("format") != FORMAT or "model.safetensors" not in files:
+        raise CheckpointError("{path}: damaged: not a manifest of this program", path=str(folder / MANIFEST))
+    for name, entry in files.items():
+        path = folder / str(name)
+        if Path(name).name != name or not isinstance(entry, dict):
+            raise CheckpointError("{path}: damaged: a file outside the checkpoint", path=str(folder / MANIFEST))
+        if path.is_symlink():
+            raise CheckpointError("{path}: is a link, expected a file", path=str(path))
+        digest = hashlib.sha256()
+        size = 0
+        with open_regular(path, CheckpointError) as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+                size += len(chunk)
+        if size != entry.get("bytes") or digest.hexdigest() != entry.get("sha256"):
+            raise CheckpointError(
+                "{path}: damaged: it does not match its checksum ({size} bytes, expected {expected})",
+                path=str(path),
+                size=size,
+                expected=entry.get("bytes"),
+            )
+    return dict(manifest)
+
+
+def load(folder: Path, *, optimizer: bool = False) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
+    """State, weights and (if asked for and there) optimizer memory of a verified checkpoint."""
+    manifest = verify(folder)
+    state = read_json(folder / "state.json", error=CheckpointError)
+    if not isinstance(state, dict):
+        raise CheckpointError("{path}: damaged: not a state", path=str(folder / "state.json"))
+    weights = read_safetensors(folder / "model.safetensors")
+    memory: dict[str, Tensor] = {}
+    if optimizer and "optimizer.safetensors" in manifest["files"]:
+        memory = read_safetensors(folder / "optimizer.safetensors")
+    return state, weights, memory
+
+
+def step_checkpoints(checkpoints: Path) -> list[Path]:
+    """Checkpoints by step, newest first, verified or not."""
+    if not checkpoints.is_dir():
+        return []
+    found = [path for path in checkpoints.iterdir() if _STEP_NAME.fullmatch(path.name) and path.is_dir()]
+    return sorted(found, key=lambda path: path.name, reverse=True)
+
+
+def newest(checkpoints: Path) -> tuple[Path, list[str]]:
+    """The newest checkpoint that verifies, and what was wrong with newer ones.
+
+    Raises ``CheckpointError`` when there is none. There is no pointer file that could go stale.
+    """
+    problems: list[str] = []
+    for folder in step_checkpoints(checkpoints):
+        try:
+            verify(folder)
+        except CheckpointError as problem:
+            problems.append(str(problem))
+            continue
+        return folder, problems
+    if problems:
+        raise CheckpointError("{path}: no whole checkpoint: {problem}", path=str(checkpoints), problem=problems[0])
+    raise CheckpointError("{path}: no checkpoint yet", path=str(checkpoints))
+
+
+def resolve(checkpoints: Path, which: str) -> Path:
+    """The folder for 'last', 'best', 'int8', the name of a checkpoint, or a path.
+
+    Raises ``CheckpointError`` saying what there is.
+    """
+    if which == "last":
+        return newest(checkpoints)[0]
+    for folder in (checkpoints / which, _old_name(checkpoints / which), Path(which)):
+        if (folder / MANIFEST).is_file():
+            return folder
+    there = [name for name in ("best", "int8") if (checkpoints / name).is_dir()]
+    there += [path.name for path in step_checkpoints(checkpoints)]
+    raise CheckpointError("no checkpoint '{which}'; there are: {names}", which=which, names=", ".join(there) or "none")
+
+
+def prune(checkpoints: Path, keep: int) -> None:
+    """Delete all but the ``keep`` newest step checkpoints, and what an interrupted write left."""
+    for folder in step_checkpoints(checkpoints)[keep:]:
+        remove_tree(folder)
+    for leftover in checkpoints.glob(".*.tmp"):
+        remove_tree(leftover)

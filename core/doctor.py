@@ -1,0 +1,158 @@
+"""What the data really is: duplicates, leaks, conflicts, lengths, cuts, padding."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .batches import collate, epoch_order
+from .config import Config
+from .dataset import Dataset
+from .errors import DataError
+from .records import Record, Turn, find_data, read_records
+from .storage import open_regular
+from .template import clean_prompt
+
+
+def row_key(record: Record) -> tuple[Any, ...]:
+    """What makes two rows the same to the model: texts after the cleaning that prompts go through."""
+    turns = tuple((clean_prompt(t.prompt), t.context, t.completion.strip()) for t in record.turns)
+    return (turns, record.system, record.text)
+
+
+def question_key(record: Record) -> tuple[Any, ...]:
+    """The row without its last answer."""
+    turns = tuple((clean_prompt(t.prompt), t.context, t.completion.strip()) for t in record.turns[:-1])
+    last = record.turns[-1] if record.turns else Turn("")
+    return (turns, clean_prompt(last.prompt), last.context, record.system, record.text)
+
+
+@dataclass
+class Corpus:
+    """Training and validation rows after duplicates and leaks were dealt with, and what was found."""
+
+    train: list[Record]
+    valid: list[Record]
+    counts: dict[str, int] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each file read."""
+
+
+def unique_rows(records: Sequence[Record]) -> list[Record]:
+    """Each row once, in the order of first appearance."""
+    return list({row_key(record): record for record in reversed(records)}.values())[::-1]
+
+
+def load_corpus(config: Config) -> Corpus:
+    """Read the files of a config and apply ``data.duplicates`` and ``data.leaks``. Raises ``DataError``."""
+    path = find_data(config.data.train)
+    train = list(read_records(path))
+    if not train:
+        raise DataError("{path}: no rows in it", path=str(path))
+    fingerprints = {path.name: file_fingerprint(path)}
+    counts = {"train_rows": len(train)}
+    unique = unique_rows(train)
+    counts["train_duplicates"] = len(train) - len(unique)
+    if config.data.duplicates == "drop":
+        train = unique
+    if config.data.valid:
+        valid_path = find_data(config.data.valid)
+        valid = list(read_records(valid_path))
+        fingerprints[f"valid/{valid_path.name}"] = file_fingerprint(valid_path)
+    else:
+        train, valid = _split(train, config.data.valid_fraction, config.training.seed)
+    counts["valid_rows"] = len(valid)
+    unique = unique_rows(valid)
+    counts["valid_duplicates"] = len(valid) - len(unique)
+    if config.data.duplicates == "drop":
+        valid = unique
+    trained = {row_key(record) for record in train}
+    clean = [record for record in valid if row_key(record) not in trained]
+    counts["leaks"] = len(valid) - len(clean)
+    if config.data.leaks == "drop":
+        valid = clean
+    counts["train_used"], counts["valid_used"] = len(train), len(valid)
+    return Corpus(train, valid, counts, fingerprints)
+
+
+def _split(records: list[Record], fraction: float, seed: int) -> tuple[list[Record], list[Record]]:
+    """Keep a part for validation: whole rows at random or, of texts, the last part of each."""
+    if fraction == 0.0:
+        return records, []
+    if all(record.text for record in records) and len(records) < 20:
+        cuts = [int(len(record.text) * (1.0 - fraction)) for record in records]
+        heads = [Record(text=r.text[:cut], where=r.where) for r, cut in zip(records, cuts, strict=True) if cut]
+        tails = [Record(text=r.text[cut:], where=r.where) for r, cut in zip(records, cuts, strict=True)]
+        return heads, [tail for tail in tails if tail.text.strip()]
+    count = int(len(records) * fraction)
+    chosen = set(np.random.default_rng([seed, 0x5EED]).permutation(len(records))[:count].tolist())
+    return (
+        [record for i, record in enumerate(records) if i not in chosen],
+        [record for i, record in enumerate(records) if i in chosen],
+    )
+
+
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with open_regular(path, DataError) as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def describe_records(records: Sequence[Record]) -> dict[str, Any]:
+    """Counts that need no tokenizer."""
+    keys = Counter(row_key(record) for record in records)
+    answers: dict[Any, set[str]] = {}
+    for record in records:
+        if record.turns:
+            answers.setdefault(question_key(record), set()).add(record.completion.strip())
+    return {
+        "rows": len(records),
+        "unique": len(keys),
+        "duplicates": len(records) - len(keys),
+        "most_repeated": max(keys.values(), default=0),
+        "conflicting_questions": sum(len(found) > 1 for found in answers.values()),
+        "facts": len({record.fact for record in records if record.fact}),
+        "characters": sum(
+            len(r.text) + sum(len(t.prompt) + len(t.context) + len(t.completion) for t in r.turns) for r in records
+        ),
+    }
+
+
+def describe_dataset(dataset: Dataset, batch_size: int, seq_len: int, seed: int) -> dict[str, Any]:
+    """Token lengths, what was cut, and how much of the batches would be padding."""
+    lengths = dataset.lengths
+    if not len(lengths):
+        return {"rows": 0, "lost": dataset.stats.lost, "cut": 0, "cut_tokens": 0, "supervised_tokens": 0}
+    percentiles = np.percentile(lengths, [0, 50, 90, 99, 100])
+    places = real = 0
+    for rows in epoch_order(lengths, batch_size, seed, 0)[:50]:
+        batch = collate(dataset, rows, 0)
+        places += batch.inputs.numel()
+        real += batch.real_tokens
+    return {
+        "rows": len(dataset),
+        "tokens": int(lengths.sum()),
+        "supervised_tokens": dataset.supervised_tokens,
+        "length": dict(zip(["min", "p50", "p90", "p99", "max"], [int(p) for p in percentiles], strict=True)),
+        "cut": dataset.stats.cut,
+        "cut_tokens": dataset.stats.cut_tokens,
+        "lost": dataset.stats.lost,
+        "lost_where": dataset.stats.lost_where,
+        "padding_share": 1.0 - real / places,
+        "padding_share_to_seq_len": max(0.0, 1.0 - float((lengths - 1).mean()) / seq_len),
+    }
+
+
+def overlap(first: Sequence[Record], second: Sequence[Record]) -> int:
+    """Rows of ``second`` that also stand in ``first``."""
+    keys = {row_key(record) for record in first}
+    return sum(row_key(record) in keys for record in second)

@@ -1,0 +1,235 @@
+"""What can happen in a training, as small frozen records.
+
+The engine yields them; the console, ``metrics.jsonl`` and the app are three listeners of the one stream.
+``to_json`` and ``from_json`` are exact inverses, so that a run can be watched from its file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events; ``kind`` names the class in JSON."""
+
+    kind: ClassVar[str] = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain mapping, ``kind`` first. A number that is not finite becomes None: JSON has no NaN."""
+        values = dataclasses.asdict(self)
+        return {"kind": self.kind, **{key: _finite(value) for key, value in values.items()}}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Started(Event):
+    """What is going to happen, before the first step."""
+
+    kind: ClassVar[str] = "started"
+    run: str
+    path: str
+    recipe: str
+    resumed_step: int
+    device: str
+    threads: int
+    dtype: str
+    parameters: int
+    vocab_size: int
+    total_steps: int | None
+    max_minutes: float | None
+    data: dict[str, Any] = field(default_factory=dict)
+    time: float = 0.0
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True)
+class State(Event):
+    """The training enters a state: preparing, tokenizing, training, evaluating, saving, paused, verifying, done."""
+
+    kind: ClassVar[str] = "state"
+    state: str
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """Something worth a line: ``template`` with its ``values`` apart, for translation."""
+
+    kind: ClassVar[str] = "notice"
+    template: str
+    values: dict[str, Any] = field(default_factory=dict)
+    level: str = "info"
+    """'info' or 'warning'"""
+
+    @property
+    def text(self) -> str:
+        return self.template.format(**self.values)
+
+
+@dataclass(frozen=True)
+class Step(Event):
+    """One log interval: means over its steps."""
+
+    kind: ClassVar[str] = "step"
+    step: int
+    loss: float
+    lr: float
+    grad_norm: float
+    tokens_per_second: float
+    elapsed: float
+    """Seconds of training, without pauses."""
+    eta: float | None
+    """Seconds left; None while it cannot be known."""
+    epoch: float = 0.0
+    tokens: int = 0
+    """Real tokens seen so far."""
+    progress: float = 0.0
+    """0..1 of the budget."""
+
+
+@dataclass(frozen=True)
+class Eval(Event):
+    kind: ClassVar[str] = "eval"
+    step: int
+    loss: float
+    """Mean over all supervised tokens of the validation rows, in nats."""
+    best: float = math.inf
+    best_step: int = 0
+    improved: bool = False
+
+
+@dataclass(frozen=True)
+class Probe(Event):
+    kind: ClassVar[str] = "probe"
+    step: int
+    prompt: str
+    answer: str
+    expected: str | None
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Saved(Event):
+    kind: ClassVar[str] = "checkpoint"
+    step: int
+    path: str
+    tag: str = "last"
+    """'last', 'best' or 'int8'"""
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Skipped(Event):
+    """A step whose loss or gradient was not finite: nothing was learnt from it."""
+
+    kind: ClassVar[str] = "skipped"
+    step: int
+    total: int
+
+
+@dataclass(frozen=True)
+class RolledBack(Event):
+    """After repeated bad steps: back to the last good state, at a lower learning rate."""
+
+    kind: ClassVar[str] = "rolled_back"
+    step: int
+    to_step: int
+    lr_scale: float
+
+
+@dataclass(frozen=True)
+class Changed(Event):
+    """Settings changed while training."""
+
+    kind: ClassVar[str] = "changed"
+    step: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Verified(Event):
+    """Questions answered after training: exact rates by part ('train', 'valid', or a kind of question)."""
+
+    kind: ClassVar[str] = "verified"
+    step: int
+    parts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Quantized(Event):
+    """The int8 checkpoint against the fp32 one."""
+
+    kind: ClassVar[str] = "int8"
+    step: int
+    path: str
+    bytes: int
+    fp32_bytes: int
+    agreement: float
+    """Share of the asked questions with the same answer."""
+    questions: int
+    tokens_per_second: float
+    fp32_tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The last event of every run that came to an end by itself or was stopped."""
+
+    kind: ClassVar[str] = "finished"
+    reason: str
+    """'max_steps', 'max_epochs', 'max_minutes', 'early_stopping', 'stop_loss', 'user', 'SIGINT', 'SIGTERM'"""
+    steps: int
+    train_seconds: float
+    total_seconds: float = 0.0
+    loss: float | None = None
+    best_loss: float | None = None
+    best_step: int = 0
+
+
+KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        Started,
+        State,
+        Notice,
+        Step,
+        Eval,
+        Probe,
+        Saved,
+        Skipped,
+        RolledBack,
+        Changed,
+        Verified,
+        Quantized,
+        Finished,
+    )
+}
+
+
+def from_json(values: dict[str, Any]) -> Event | None:
+    """The event of a line of ``metrics.jsonl``; None for a kind or shape this version does not know."""
+    cls = KINDS.get(str(values.get("kind")))
+    if cls is None:
+        return None
+    names = {f.name for f in dataclasses.fields(cls)}
+    given = {key: value for key, value in values.items() if key in names}
+    for f in dataclasses.fields(cls):
+        if f.type == "float" and given.get(f.name, 0.0) is None:
+            given[f.name] = math.nan
+    try:
+        return cls(**given)
+    except TypeError:
+        return None

@@ -1,0 +1,93 @@
+"""After the last step: the int8 checkpoint, the questions asked once more, and the report to hand in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from . import checkpoint, machine
+from .config import Config
+from .evaluate import Graded, ask_all, questions_of, summary, summary_by_kind
+from .events import Event, Notice, Quantized, Saved, State, Verified
+from .model import GPT
+from .prepare import Prepared
+from .quantize import quantize_weights
+from .records import Record
+from .runs import LoadedModel, Run, load_model
+
+#: Questions on which int8 and fp32 are compared: enough for a share within 5 points, little enough for 1 s.
+AGREEMENT_QUESTIONS = 100
+
+
+def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, Any]) -> Iterator[Event]:
+    """Verify what was saved, not what is in memory: everything here is read back from the checkpoint."""
+    begin = time.perf_counter()
+    loaded = load_model(checkpoint.newest(run.checkpoints)[0])
+    step = loaded.step
+    if config.training.int8:
+        yield from _write_int8(run, loaded, prepared, report)
+    if config.data.verify_rows:
+        yield State("verifying", step)
+        parts: dict[str, Any] = {}
+        for name, records in _parts(prepared, config.data.verify_rows):
+            graded = _ask(loaded.model, config, prepared, records)
+            parts[name] = summary(graded)
+            kinds = summary_by_kind(graded)
+            if kinds:
+                parts[name]["by_kind"] = kinds
+        if parts:
+            yield Verified(step, parts)
+            report["exact"] = parts
+    report["finish_seconds"] = time.perf_counter() - begin
+    report["peak_memory_bytes"] = machine.peak_memory()
+    report["data"] = prepared.report
+    report["machine"] = machine.describe()
+    report["settings"] = config.to_dict()
+    try:
+        run.write_report(report)
+    except OSError as problem:
+        yield Notice("report.json not written: {reason}", {"reason": str(problem)}, level="warning")
+
+
+def _parts(prepared: Prepared, limit: int) -> Iterator[tuple[str, list[Record]]]:
+    """Validation rows first, then training rows; of more than ``limit`` an even sample."""
+    for name, records in (("valid", prepared.valid_records), ("train", prepared.train_records)):
+        questions = questions_of(records)
+        if len(questions) > limit:
+            questions = [questions[i * len(questions) // limit] for i in range(limit)]
+        if questions:
+            yield name, questions
+
+
+def _ask(model: GPT, config: Config, prepared: Prepared, records: Sequence[Record]) -> list[Graded]:
+    return list(ask_all(model, prepared.tokenizer, prepared.template, config.sampling, records))
+
+
+def _write_int8(run: Run, loaded: LoadedModel, prepared: Prepared, report: dict[str, Any]) -> Iterator[Event]:
+    weights = quantize_weights(loaded.model, loaded.model.state_dict())
+    state = {"step": loaded.step, "config": loaded.config.to_dict(), "dtype": "int8"}
+    folder = run.checkpoints / "int8"
+    try:
+        checkpoint.save(folder, state, prepared.tokenizer.to_json(), weights)
+    except OSError as problem:
+        yield Notice("int8 checkpoint not written: {reason}", {"reason": str(problem)}, level="warning")
+        return
+    small = load_model(folder)
+    yield Saved(loaded.step, str(folder), "int8", small.bytes)
+    records = next((r[:AGREEMENT_QUESTIONS] for _, r in _parts(prepared, AGREEMENT_QUESTIONS)), [])
+    answers, rates = [], []
+    for model in (loaded.model, small.model):
+        begin = time.perf_counter()
+        graded = {item.prompt: item.answer for item in _ask(model, loaded.config, prepared, records)}
+        seconds = time.perf_counter() - begin
+        tokens = sum(len(prepared.tokenizer.encode(text)) + 1 for text in graded.values())
+        answers.append(graded)
+        rates.append(tokens / seconds if records else 0.0)
+    same = sum(answers[0][prompt] == answers[1].get(prompt) for prompt in answers[0])
+    event = Quantized(
+        loaded.step, str(folder), small.bytes, loaded.bytes, same / len(answers[0]) if answers[0] else 1.0,
+        len(answers[0]), rates[1], rates[0],
+    )  # fmt: skip
+    report["int8"] = {key: value for key, value in event.to_json().items() if key not in ("kind", "step", "path")}
+    yield event

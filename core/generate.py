@@ -1,0 +1,300 @@
+"""Asking a model: prompt in, tokens out as they come, and why it stopped.
+
+One loop serves one stream or many rows at once; rows of different length are padded on the left, so that the
+next token stands at the same place in all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .dataset import encode_prompt
+from .model import GPT, Cache
+from .records import Turn
+from .sampling import choose, penalize_repetition
+from .schema import SamplingConfig
+from .template import TEMPLATES
+from .tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from .runs import LoadedModel
+
+#: What seed 000 drops before an answer. Not brackets, quotes, digits or signs: they may begin an answer.
+LEADING = " \t\r\n\u3000，。！？；：、,.!?;:"
+
+
+@dataclass(frozen=True)
+class Token:
+    """One generated token."""
+
+    id: int
+    text: str
+    """The token itself; half a character shows as U+FFFD."""
+    shown: str
+    """What it adds to the visible answer: possibly nothing, possibly text held back before."""
+    p: float
+    """Its probability by the model, before temperature and filters."""
+    top: tuple[tuple[str, float], ...] = ()
+    """The likeliest alternatives with their probabilities, where asked for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The end of a generation."""
+
+    text: str
+    stop_reason: str
+    """'end' (end token), 'stop' (stop string), 'length' (limit reached)"""
+    stop: str
+    """The stop string that matched."""
+    tokens: int
+    prompt_tokens: int
+    seconds: float
+    prefill_seconds: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Rate after the first token, which the prompt's own computation precedes."""
+        rest = self.seconds - self.prefill_seconds
+        return (self.tokens - 1) / rest if self.tokens > 1 and rest > 0 else 0.0
+
+
+class AnswerText:
+    """Bytes of tokens to the visible answer: whole characters, leading punctuation trimmed, ended at the first
+    stop string wherever it begins, also in the middle of a token; what may still become one is held back."""
+
+    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], trim: bool) -> None:
+        self._stream = tokenizer.stream()
+        self._stops = [stop for stop in stops if stop]
+        self._trim = trim
+        self._pending = ""
+        self.text = ""
+        self.stopped = ""
+
+    def push(self, token: int) -> str:
+        """The newly visible text; sets ``stopped`` to the stop string once one is complete."""
+        return self._take(self._stream.push(token), final=False)
+
+    def finish(self) -> str:
+        """What was held back and is now known to be text."""
+        return "" if self.stopped else self._take(self._stream.finish(), final=True)
+
+    def _take(self, piece: str, final: bool) -> str:
+        self._pending += piece
+        if not self.text:
+            # A stop string before the first visible character would make an empty answer: it is trimmed.
+            self._pending = self._pending.lstrip(LEADING) if self._trim else self._pending
+            if self._stops and not self._trim:
+                self._pending = self._drop_leading_stops(self._pending)
+        cut, found = self._first_stop(self._pending)
+        if found:
+            self.stopped, keep, hold = found, self._pending[:cut], ""
+        else:
+            length = 0 if final else self._may_become_stop(self._pending)
+            keep = self._pending[: len(self._pending) - length]
+            hold = self._pending[len(self._pending) - length :]
+        self._pending = hold
+        self.text += keep
+        return keep
+
+    def _drop_leading_stops(self, text: str) -> str:
+        while stop := next((s for s in self._stops if text.startswith(s)), ""):
+            text = text[len(stop) :]
+        return text
+
+    def _first_stop(self, text: str) -> tuple[int, str]:
+        places = [(text.find(stop), stop) for stop in self._stops if stop in text]
+        # At the very start of the answer there is nothing to stop yet.
+        places = [(at, stop) for at, stop in places if at > 0 or self.text]
+        return min(places, default=(-1, ""))
+
+    def _may_become_stop(self, text: str) -> int:
+        longest = max((len(stop) for stop in self._stops), default=1) - 1
+        for length in range(min(longest, len(text)), 0, -1):
+            if any(stop.startswith(text[-length:]) for stop in self._stops):
+                return length
+        return 0
+
+
+def generate(
+    loaded: LoadedModel,
+    question: str,
+    sampling: SamplingConfig | None = None,
+    *,
+    history: tuple[Turn, ...] = (),
+    context: str = "",
+    seed: int | None = None,
+    top: int = 0,
+) -> Iterator[Token | Answer]:
+    """Answer one question with a loaded run; the last item is the ``Answer``. Closing the generator stops it.
+
+    ``sampling`` defaults to the run's own; ``seed`` makes a draw repeatable; ``top`` asks for that many
+    alternatives with each token.
+    """
+    config = sampling or loaded.config.sampling
+    template = TEMPLATES[loaded.config.data.template]
+    room = prompt_room(loaded.model.config.seq_len, config.max_new_tokens)
+    turn = Turn(question, context=context)
+    prompt = encode_prompt(turn, loaded.tokenizer, template, room, history)
+    yield from stream(loaded.model, loaded.tokenizer, prompt, config, seed=seed, top=top)
+
+
+def prompt_room(seq_len: int, max_new_tokens: int) -> int:
+    """Tokens that a prompt may take: all but a quarter of the context, which stays for the answer."""
+    return max(1, seq_len - min(max_new_tokens, max(16, seq_len // 4), seq_len // 2))
+
+
+def forbidden_tokens(tokenizer: Tokenizer, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+    """Added to logits (vocabulary,): never a special token but the end; and the same without the end."""
+    never = torch.zeros(tokenizer.vocab_size, device=device)
+    never[sorted(tokenizer.special)] = float("-inf")
+    without_end = never.clone()
+    never[tokenizer.eos] = 0.0
+    return never, without_end
+
+
+@torch.inference_mode()
+def stream(
+    model: GPT,
+    tokenizer: Tokenizer,
+    prompt: list[int],
+    config: SamplingConfig,
+    *,
+    seed: int | None = None,
+    top: int = 0,
+) -> Iterator[Token | Answer]:
+    """Generate from token ids; see ``generate``. Uses its own random generator, never torch's global one."""
+    device = next(model.parameters()).device
+    generator = torch.Generator()
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    limit = min(config.max_new_tokens, model.config.seq_len - len(prompt) + 1)
+    cache = Cache.empty(model, 1, len(prompt) + limit)
+    never, without_end = forbidden_tokens(tokenizer)
+    text = AnswerText(tokenizer, config.stop, config.trim_leading)
+    used: list[int] = []
+    reason = "length"
+    started = time.perf_counter()
+    prefill = 0.0
+    pending = torch.tensor([prompt], device=device)
+    for count in range(limit):
+        hidden = model(pending, cache)
+        logits = model.logits(hidden[0, -1]).float().cpu()
+        too_short = count < config.min_new_tokens or not text.text.strip()
+        allowed = logits + (without_end if too_short else never)
+        token = choose(allowed, torch.tensor(sorted(set(used)), dtype=torch.long), config, generator)
+        if not count:
+            prefill = time.perf_counter() - started
+        if token == tokenizer.eos:
+            reason = "end"
+            break
+        used.append(token)
+        probabilities = logits.softmax(dim=-1)
+        best: tuple[tuple[str, float], ...] = ()
+        if top:
+            values, ids = probabilities.topk(min(top, len(probabilities)))
+            best = tuple((tokenizer.token_text(int(i)), float(v)) for v, i in zip(values, ids, strict=True))
+        shown = text.push(token)
+        yield Token(token, tokenizer.token_text(token), shown, float(probabilities[token]), best)
+        if text.stopped:
+            reason = "stop"
+            break
+        pending = torch.tensor([[token]], device=device)
+    rest = text.finish()
+    if rest:
+        yield Token(-1, "", rest, 1.0)
+    yield Answer(
+        text.text.rstrip() if config.trim_leading else text.text,
+        reason, text.stopped, len(used), len(prompt), time.perf_counter() - started, prefill,
+    )  # fmt: skip
+
+
+def answer(
+    loaded: LoadedModel, question: str, sampling: SamplingConfig | None = None, *, seed: int | None = None
+) -> Answer:
+    """``generate`` to its end: the answer alone."""
+    for item in generate(loaded, question, sampling, seed=seed):
+        if isinstance(item, Answer):
+            return item
+    raise AssertionError("a generation ends with an Answer")
+
+
+@torch.inference_mode()
+def answer_batch(
+    model: GPT,
+    tokenizer: Tokenizer,
+    prompts: Sequence[list[int]],
+    config: SamplingConfig,
+    batch_size: int = 64,
+) -> Iterator[tuple[int, str]]:
+    """Greedy answers to many prompts of token ids, as (index, text) in no particular order.
+
+    Rows are grouped by length, so that little is padding; a row that has ended leaves the batch.
+    """
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    for begin in range(0, len(order), batch_size):
+        rows = order[begin : begin + batch_size]
+        texts = _greedy_rows(model, tokenizer, [prompts[i] for i in rows], config)
+        yield from zip(rows, texts, strict=True)
+
+
+def _greedy_rows(model: GPT, tokenizer: Tokenizer, prompts: list[list[int]], config: SamplingConfig) -> list[str]:
+    device = next(model.parameters()).device
+    width = max(map(len, prompts))
+    limit = min(config.max_new_tokens, model.config.seq_len - width + 1)
+    tokens = torch.full((len(prompts), width), tokenizer.pad, dtype=torch.long)
+    padding = torch.zeros(len(prompts), width + limit, dtype=torch.bool)
+    for row, prompt in enumerate(prompts):
+        tokens[row, width - len(prompt) :] = torch.tensor(prompt)
+        padding[row, : width - len(prompt)] = True
+    positions = torch.arange(width + limit)[None] - padding.sum(1, keepdim=True)
+    padding, positions = padding.to(device), positions.clamp_min(0).to(device)
+    padded = bool(padding.any())
+    cache = Cache.empty(model, len(prompts), width + limit)
+    cache.hidden_keys = padding if padded else None
+    never, without_end = forbidden_tokens(tokenizer, device)
+    texts = [AnswerText(tokenizer, config.stop, config.trim_leading) for _ in prompts]
+    alive = list(range(len(prompts)))
+    used: list[list[int]] = [[] for _ in prompts]
+    pending = tokens.to(device)
+    for count in range(limit):
+        begin = cache.length
+        hidden = model(pending, cache, positions[:, begin : begin + pending.shape[1]] if padded else None)
+        logits = model.logits(hidden[:, -1]).float()
+        if config.repetition_penalty != 1.0:
+            for i, row in enumerate(alive):
+                already = torch.tensor(sorted(set(used[row])), dtype=torch.long, device=device)
+                logits[i] = penalize_repetition(logits[i], already, config.repetition_penalty)
+        short = torch.tensor([count < config.min_new_tokens or not texts[row].text.strip() for row in alive])
+        logits += torch.where(short.to(device)[:, None], without_end, never)
+        chosen = logits.argmax(dim=-1).tolist()
+        stay: list[int] = []
+        for i, (row, token) in enumerate(zip(alive, chosen, strict=True)):
+            if token == tokenizer.eos:
+                continue
+            used[row].append(token)
+            texts[row].push(token)
+            if not texts[row].stopped:
+                stay.append(i)
+        if not stay:
+            break
+        pending = torch.tensor([[chosen[i]] for i in stay], device=device)
+        if len(stay) < len(alive):  # rows that have ended leave the batch
+            keep = torch.tensor(stay, device=device)
+            cache = Cache(
+                cache.keys[:, keep], cache.values[:, keep],
+                None if cache.hidden_keys is None else cache.hidden_keys[keep], cache.length,
+            )  # fmt: skip
+            positions = positions[keep]
+            alive = [alive[i] for i in stay]
+    for text in texts:
+        text.finish()
+    return [text.text.rstrip() if config.trim_leading else text.text for text in texts]

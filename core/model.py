@@ -1,0 +1,309 @@
+"""One GPT. What differs between GPTs – norm, feed-forward, positions, heads, biases, tying – is a choice in
+``ModelConfig``, not another model.
+
+Shapes: ``batch`` rows of ``time`` tokens, width ``n_embd``, ``heads`` of ``head_dim`` numbers each.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .schema import ModelConfig
+
+#: Up to this many tokens plain matrix products beat the fused attention kernel, whose backward is slow for
+#: short rows on a CPU (32 x 4 heads x 110 x 64: 5.3 against 20.4 ms in bf16, 10.0 against 13.0 in fp32; at
+#: 256 tokens 33 against 45 in bf16, but 70 against 47 in fp32).
+PLAIN_ATTENTION_UP_TO = {torch.bfloat16: 384, torch.float32: 160}
+
+
+class TokenEmbedding(nn.Embedding):
+    """Ids to vectors and, where the output layer is tied to it, vectors to logits."""
+
+    def project(self, hidden: Tensor) -> Tensor:
+        """(…, width) to (…, vocabulary)."""
+        return F.linear(hidden, self.weight)
+
+
+class RMSNorm(nn.Module):
+    """x / rms(x) * weight, the rms taken over the width (Zhang & Sennrich 2019): an output of rms 1."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        return out
+
+
+class ScaleNorm(nn.Module):
+    """g * x / |x|, one learnt length g for all (Nguyen & Salazar 2019), which starts at sqrt(width): rms 1."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.g = nn.Parameter(torch.tensor([math.sqrt(width)]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+        out: Tensor = x * (self.g / (length + self.eps)).to(x.dtype)
+        return out
+
+
+def make_norm(config: ModelConfig) -> nn.Module:
+    if config.norm == "layernorm":
+        return nn.LayerNorm(config.n_embd, eps=config.norm_eps, bias=config.bias)
+    kind = RMSNorm if config.norm == "rmsnorm" else ScaleNorm
+    return kind(config.n_embd, config.norm_eps)
+
+
+class MLP(nn.Module):
+    """The feed-forward part: up, activation, down. SwiGLU (Shazeer 2020) has a gate beside 'up'; both lie in
+    one matrix, gate first, because one large product is faster than two."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.kind = config.mlp
+        self.up = nn.Linear(config.n_embd, config.hidden * (2 if self.kind == "swiglu" else 1), bias=config.bias)
+        self.down = nn.Linear(config.hidden, config.n_embd, bias=config.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.up(x)
+        if self.kind == "swiglu":
+            gate, h = h.chunk(2, dim=-1)
+            h = F.silu(gate) * h
+        elif self.kind == "silu":
+            h = F.silu(h)
+        elif self.kind == "gelu":
+            h = F.gelu(h, approximate="tanh")  # GPT-2's form
+        else:
+            h = F.relu(h)
+        down: Tensor = self.down(h)
+        return down
+
+
+def rope_table(length: int, head_dim: int, theta: float) -> Tensor:
+    """Cosines and sines of RoPE (Su et al. 2021), (2, length, head_dim): the angle of pair i at position t is
+    ``t * theta ** (-2i / head_dim)``. Pairs are (i, i + head_dim/2), as in the published Llama weights; the
+    sine carries the minus sign of the first half, so that rotating is two products and a sum."""
+    rate = theta ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
+    angle = torch.outer(torch.arange(length, dtype=torch.float32), rate)
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)])
+
+
+def rotate(x: Tensor, table: Tensor) -> Tensor:
+    """Turn the pairs of ``x`` (batch, time, heads, head_dim) by its angle; ``table`` (2, (batch,) time, 1, head_dim)."""
+    half = x.shape[-1] // 2
+    swapped = torch.cat([x[..., half:], x[..., :half]], dim=-1)
+    return x * table[0] + swapped * table[1]
+
+
+@dataclass
+class Cache:
+    """Keys and values of the tokens seen so far, so that each new token costs one row and not all."""
+
+    keys: Tensor
+    """(layers, batch, kv_heads, capacity, head_dim)"""
+    values: Tensor
+    hidden_keys: Tensor | None = None
+    """(batch, capacity) True where a key is padding; None: nowhere."""
+    length: int = 0
+
+    @classmethod
+    def empty(cls, model: GPT, batch: int, capacity: int) -> Cache:
+        c = model.config
+        like = next(model.norm.parameters())  # a float also where the matrices are int8
+        shape = (c.n_layer, batch, c.kv_heads, capacity, c.head_dim)
+        return cls(like.new_zeros(shape), like.new_zeros(shape))
+
+
+class Attention(nn.Module):
+    """Causal self-attention (Vaswani et al. 2017), heads sharing keys and values if so configured (Ainslie et
+    al. 2023). Query, key and value come from one matrix, in this order."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.config, self.layer = config, layer
+        bias = config.bias if config.qkv_bias is None else config.qkv_bias
+        self.qkv = nn.Linear(config.n_embd, (config.n_head + 2 * config.kv_heads) * config.head_dim, bias=bias)
+        self.proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
+
+    def forward(self, x: Tensor, rope: Tensor | None, mask: Tensor | None, cache: Cache | None) -> Tensor:
+        c = self.config
+        batch, time, _ = x.shape
+        qkv = self.qkv(x).view(batch, time, -1, c.head_dim)
+        qk, v = qkv.split([c.n_head + c.kv_heads, c.kv_heads], dim=2)
+        if rope is not None:
+            qk = rotate(qk, rope)
+        q, k = qk.transpose(1, 2).split([c.n_head, c.kv_heads], dim=1)  # (batch, heads, time, head_dim)
+        v = v.transpose(1, 2)
+        if cache is not None:
+            begin, end = cache.length, cache.length + time
+            cache.keys[self.layer, :, :, begin:end] = k
+            cache.values[self.layer, :, :, begin:end] = v
+            k, v = cache.keys[self.layer, :, :, :end], cache.values[self.layer, :, :, :end]
+        if c.kv_heads < c.n_head:
+            k = k.repeat_interleave(c.n_head // c.kv_heads, dim=1)
+            v = v.repeat_interleave(c.n_head // c.kv_heads, dim=1)
+        dropout = c.dropout if self.training else 0.0
+        out = attend(q, k, v, mask, dropout)
+        proj: Tensor = self.proj(out.transpose(1, 2).reshape(batch, time, -1))
+        return proj
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
+    """softmax(q k^T / sqrt(head_dim) + mask) v, by plain products or torch's fused kernel: what is faster."""
+    if k.shape[-2] > PLAIN_ATTENTION_UP_TO.get(q.dtype, 0):
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+    scores: Tensor = (q * (q.shape[-1] ** -0.5)) @ k.transpose(-2, -1)
+    if mask is not None:
+        scores = scores + mask
+    weights = scores.softmax(dim=-1)
+    if dropout:
+        weights = F.dropout(weights, dropout)
+    return weights @ v
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.norm1 = make_norm(config)
+        self.attn = Attention(config, layer)
+        self.norm2 = make_norm(config)
+        self.mlp = MLP(config)
+        self.dropout = config.dropout
+
+    def forward(self, x: Tensor, rope: Tensor | None, mask: Tensor | None, cache: Cache | None) -> Tensor:
+        x = x + self._drop(self.attn(self.norm1(x), rope, mask, cache))
+        return x + self._drop(self.mlp(self.norm2(x)))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout) if self.training and self.dropout else x
+
+
+class GPT(nn.Module):
+    """A decoder-only transformer."""
+
+    rope: Tensor | None
+
+    def __init__(self, config: ModelConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.config, self.vocab_size = config, vocab_size
+        self.embed: nn.Module = TokenEmbedding(vocab_size, config.n_embd)
+        self.position = nn.Embedding(config.seq_len, config.n_embd) if config.position == "learned" else None
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        self.norm = make_norm(config)
+        self.head = None if config.tie_embeddings else nn.Linear(config.n_embd, vocab_size, bias=False)
+        table = rope_table(config.seq_len, config.head_dim, config.rope_theta) if config.position == "rope" else None
+        self.register_buffer("rope", table, persistent=False)
+        self._masks: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}
+
+    @torch.no_grad()
+    def init_weights(self, seed: int) -> GPT:
+        """Fresh weights for which every next token is about equally likely: the loss starts at ln V.
+
+        Normal(0, 0.02), the layers that write into the residual stream smaller by sqrt(2 n_layer) (GPT-2).
+        A tied embedding is smaller still: with 0.02 at width 768 a token's own logit would be 768 * 0.02 = 15,
+        and the fresh model would only echo its input. 2 / width makes that logit 2.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        residual = 0.02 / math.sqrt(2 * self.config.n_layer)
+        embedding = min(0.02, 2 / self.config.n_embd) if self.config.tie_embeddings else 0.02
+        for name, parameter in self.named_parameters():
+            if name.startswith(("embed.", "position.")):
+                std = embedding
+            elif parameter.ndim < 2:
+                if name.endswith("bias"):
+                    parameter.zero_()
+                continue  # gains keep their ones
+            else:
+                std = residual if name.endswith(("attn.proj.weight", "mlp.down.weight")) else 0.02
+            parameter.normal_(0.0, std, generator=generator)
+        return self
+
+    def forward(
+        self,
+        tokens: Tensor,
+        cache: Cache | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states (batch, time, width) after the last norm for ``tokens`` (batch, time).
+
+        With a ``cache`` the tokens continue what it holds. ``positions`` (batch, time) says where each token
+        stands where rows are padded on the left; otherwise they count on from the cache.
+        """
+        start = cache.length if cache is not None else 0
+        time = tokens.shape[1]
+        x = self.embed(tokens)
+        if self.position is not None:
+            x = x + (self.position(positions) if positions is not None else self.position.weight[start : start + time])
+        if self.training and self.config.dropout:
+            x = F.dropout(x, self.config.dropout)
+        rope = None
+        if self.rope is not None:
+            table = self.rope.to(x.dtype)
+            rope = (table[:, positions] if positions is not None else table[:, start : start + time]).unsqueeze(-2)
+        mask = self._mask(time, start + time, x, cache)
+        for block in self.blocks:
+            x = block(x, rope, mask, cache)
+        if cache is not None:
+            cache.length += time
+        hidden: Tensor = self.norm(x)
+        return hidden
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(…, width) to (…, vocabulary)."""
+        out: Tensor = self.embed.project(hidden) if self.head is None else self.head(hidden)  # type: ignore[operator]
+        return out
+
+    def loss_sum(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Sum, not mean, of the cross-entropy in nats over the places whose target is not negative.
+
+        The output layer is computed only there: in the teacher corpus two of five places.
+        """
+        hidden = self(inputs).flatten(0, 1)
+        flat = targets.flatten()
+        places = (flat >= 0).nonzero().squeeze(1)
+        logits = self.logits(hidden.index_select(0, places)).float()
+        return F.cross_entropy(logits, flat.index_select(0, places), reduction="sum")
+
+    def _mask(self, time: int, keys: int, x: Tensor, cache: Cache | None) -> Tensor | None:
+        """What is added to the scores: 0 where a token may look, -inf where it may not; None: everywhere."""
+        hidden = cache.hidden_keys if cache is not None else None
+        mask = None if time == 1 else self._causal(time, keys, x.dtype, x.device)
+        if hidden is None:
+            return mask
+        padding = torch.zeros(hidden.shape[0], 1, 1, keys, dtype=x.dtype, device=x.device)
+        padding.masked_fill_(hidden[:, None, None, :keys], torch.finfo(x.dtype).min)
+        return padding if mask is None else torch.clamp_min(padding + mask, torch.finfo(x.dtype).min)
+
+    def _causal(self, time: int, keys: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        square = self._masks.get((keys, dtype, device))
+        if square is None:
+            square = torch.full((keys, keys), float("-inf"), dtype=dtype, device=device).triu_(1)
+            if len(self._masks) > 256:  # one per row length; cleared rather than let grow without bound
+                self._masks.clear()
+            self._masks[keys, dtype, device] = square
+        return square[keys - time :]
+
+
+def count_parameters(config: ModelConfig, vocab_size: int) -> dict[str, int]:
+    """Numbers of parameters by part, without allocating them."""
+    with torch.device("meta"):
+        model = GPT(config, vocab_size)
+    parts = {"embedding": 0, "position": 0, "attention": 0, "mlp": 0, "norm": 0, "head": 0}
+    names = {"embed": "embedding", "position": "position", "head": "head", "norm": "norm"}
+    for name, parameter in model.named_parameters():
+        pieces = name.split(".")
+        inner = {"attn": "attention", "mlp": "mlp"}.get(pieces[2], "norm") if pieces[0] == "blocks" else ""
+        parts[inner or names[pieces[0]]] += parameter.numel()
+    return parts

@@ -1,0 +1,121 @@
+"""From settings to token rows: read the data, get the tokenizer, build the datasets, report on all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import doctor
+from .config import Config
+from .dataset import Dataset, build_dataset, require_supervision
+from .errors import ConfigError
+from .events import Event, Notice, State
+from .records import Record
+from .template import TEMPLATES, Template
+from .tokenizer import Tokenizer, train_bpe, train_char
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that the training loop needs of the data."""
+
+    tokenizer: Tokenizer
+    template: Template
+    train: Dataset
+    valid: Dataset | None
+    train_records: list[Record]
+    valid_records: list[Record]
+    report: dict[str, Any]
+    """The data report, as in ``report.json``."""
+
+
+def make_tokenizer(config: Config, records: Sequence[Record]) -> Tokenizer:
+    """Load the configured tokenizer or learn one from the training rows."""
+    settings = config.tokenizer
+    if settings.path:
+        return Tokenizer.load(Path(settings.path))
+    texts = tokenizer_texts(records, TEMPLATES[config.data.template])
+    if settings.kind == "char":
+        return train_char(texts, settings.vocab_size)
+    return train_bpe(texts, settings.vocab_size, settings.max_token_length)
+
+
+def tokenizer_texts(records: Sequence[Record], template: Template) -> Iterator[str]:
+    """The texts of rows as the model will see them."""
+    for record in records:
+        for segment in template.segments(record):
+            yield segment.text
+
+
+def prepare(config: Config, tokenizer: Tokenizer | None = None) -> Generator[Event, None, Prepared]:
+    """Read and tokenize the data of a config; yields what is worth telling, returns the result.
+
+    A given ``tokenizer`` (of a run that goes on) is kept. Raises ``DataError`` or ``ConfigError``.
+    """
+    yield State("preparing")
+    corpus = doctor.load_corpus(config)
+    yield from _corpus_notices(config, corpus)
+    template = TEMPLATES[config.data.template]
+    if tokenizer is None:
+        yield State("tokenizing")
+        tokenizer = make_tokenizer(config, corpus.train)
+        if not config.tokenizer.path and tokenizer.vocab_size < config.tokenizer.vocab_size:
+            yield Notice(
+                "the vocabulary has {size} tokens, not the {asked} asked for: the text has no more pairs to merge",
+                {"size": tokenizer.vocab_size, "asked": config.tokenizer.vocab_size},
+            )
+    train = build_dataset(corpus.train, tokenizer, template, config.model.seq_len, config.data.stride)
+    require_supervision(train, config.data.train)
+    valid: Dataset | None = build_dataset(corpus.valid, tokenizer, template, config.model.seq_len)
+    assert valid is not None
+    if not len(valid) or not valid.supervised_tokens:
+        valid = None
+        if config.training.early_stopping_patience:
+            raise ConfigError("training.early_stopping_patience needs validation data, and no row of it is left")
+        yield Notice("no validation rows: the best checkpoint cannot be told, only the last one", level="warning")
+    for name, dataset in (("train", train), ("valid", valid)):
+        if dataset is not None and dataset.stats.lost:
+            yield Notice(
+                "{name}: {lost} rows left out, their answers are longer than model.seq_len ({where})",
+                {"name": name, "lost": dataset.stats.lost, "where": ", ".join(dataset.stats.lost_where)},
+                level="warning",
+            )
+        if dataset is not None and dataset.stats.cut:
+            yield Notice(
+                "{name}: {cut} questions were too long, their oldest {tokens} tokens were cut",
+                {"name": name, "cut": dataset.stats.cut, "tokens": dataset.stats.cut_tokens},
+                level="warning",
+            )
+    training = config.training
+    report: dict[str, Any] = {
+        "train_file": Path(config.data.train).name,
+        "valid_file": Path(config.data.valid).name if config.data.valid else None,
+        **corpus.counts,
+        "sha256": corpus.fingerprints,
+        "vocab_size": tokenizer.vocab_size,
+        "train": doctor.describe_dataset(train, training.batch_size, config.model.seq_len, training.seed),
+    }
+    if valid is not None:
+        report["valid"] = doctor.describe_dataset(valid, training.batch_size, config.model.seq_len, training.seed)
+    return Prepared(tokenizer, template, train, valid, corpus.train, corpus.valid, report)
+
+
+def _corpus_notices(config: Config, corpus: doctor.Corpus) -> Iterator[Event]:
+    counts = corpus.counts
+    if counts["train_duplicates"]:
+        yield Notice(
+            "{count} of {rows} training rows stand there more than once (data.duplicates: {action})",
+            {
+                "count": counts["train_duplicates"],
+                "rows": counts["train_rows"],
+                "action": config.data.duplicates,
+            },
+        )
+    if counts["leaks"]:
+        yield Notice(
+            "{count} validation rows are also trained on (data.leaks: {action})",
+            {"count": counts["leaks"], "action": config.data.leaks},
+            level="warning" if config.data.leaks == "keep" else "info",
+        )

@@ -1,0 +1,127 @@
+"""int8 weights with dynamically quantized activations, in plain safetensors.
+
+Symmetric: each row of a matrix has its own scale, each activation row gets one as it comes. torch's old
+dynamic quantizer is being removed, its dtypes are deprecated and its files are pickles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .model import GPT
+
+SUFFIX = ".int8"  # beside each quantized matrix W: W.int8 (rows, columns) and W.scale (rows,)
+
+
+def quantize_rows(x: Tensor) -> tuple[Tensor, Tensor]:
+    """``x`` (rows, columns) as int8 and a scale per row (rows, 1), so that int8 * scale is about ``x``."""
+    scale = x.abs().amax(dim=-1, keepdim=True).clamp_min(1e-12) / 127.0
+    return (x / scale).round_().clamp_(-127, 127).to(torch.int8), scale
+
+
+@cache
+def _int8_product() -> Callable[[Tensor, Tensor], Tensor] | None:
+    """torch's int8 matrix product if it works here and is right, checked once; None: compute in fp32."""
+    product = getattr(torch, "_int_mm", None)
+    if product is None:
+        return None
+    generator = torch.Generator().manual_seed(0)
+    try:
+        for rows in (1, 7, 33):
+            a = torch.randint(-127, 128, (rows, 64), dtype=torch.int8, generator=generator)
+            b = torch.randint(-127, 128, (64, 48), dtype=torch.int8, generator=generator)
+            if not torch.equal(product(a, b), a.int() @ b.int()):
+                return None
+    except RuntimeError:
+        return None
+    return cast("Callable[[Tensor, Tensor], Tensor]", product)
+
+
+def _linear(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
+    product = _int8_product()
+    if product is None:
+        return F.linear(x, weight.float() * scale, bias)
+    rows, row_scale = quantize_rows(x.reshape(-1, x.shape[-1]).float())
+    out = product(rows, weight.t()).float() * (row_scale * scale.t())
+    if bias is not None:
+        out += bias
+    return out.view(*x.shape[:-1], weight.shape[0])
+
+
+class Int8Linear(nn.Module):
+    """A linear layer with int8 weights."""
+
+    def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.register_buffer("scale", scale)
+        self.register_buffer("bias", bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _linear(x, self.get_buffer("weight"), self.get_buffer("scale"), self.bias)  # type: ignore[arg-type]
+
+
+class Int8Embedding(nn.Module):
+    """The token embedding in int8, also as tied output layer."""
+
+    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.register_buffer("scale", scale)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return F.embedding(tokens, self.get_buffer("weight")).float() * self.get_buffer("scale")[tokens]
+
+    def project(self, hidden: Tensor) -> Tensor:
+        """(…, width) to (…, vocabulary)."""
+        return _linear(hidden, self.get_buffer("weight"), self.get_buffer("scale"), None)
+
+
+def quantize_weights(model: GPT, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of an int8 checkpoint: matrices of linear layers and the token embedding in int8, the rest
+    (norms, biases, learned positions: under 1 % of the bytes) as it is."""
+    names = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    names.add("embed.weight")
+    found: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        if name in names:
+            values, scale = quantize_rows(tensor.detach().float())
+            found[name + SUFFIX], found[name.removesuffix("weight") + "scale"] = values, scale
+        else:
+            found[name] = tensor.detach().float()
+    return found
+
+
+def is_quantized(weights: Mapping[str, Tensor]) -> bool:
+    return any(name.endswith(SUFFIX) for name in weights)
+
+
+def load_quantized(model: GPT, weights: Mapping[str, Tensor]) -> None:
+    """Put the tensors of an int8 checkpoint into a fresh model. Raises ``KeyError`` or ``ValueError`` if they
+    do not fit its shapes."""
+    rest = dict(weights)
+    for name, module in list(model.named_modules()):
+        if name != "embed" and not isinstance(module, nn.Linear):
+            continue
+        values, scale = rest.pop(f"{name}.weight{SUFFIX}"), rest.pop(f"{name}.scale")
+        expected = tuple(cast(Tensor, module.weight).shape)
+        if values.dtype != torch.int8 or tuple(values.shape) != expected or tuple(scale.shape) != (expected[0], 1):
+            raise ValueError(f"{name}: expected int8 of shape {expected}, found {values.dtype} {tuple(values.shape)}")
+        replacement: nn.Module
+        if isinstance(module, nn.Linear):
+            bias = rest.pop(f"{name}.bias") if module.bias is not None else None
+            replacement = Int8Linear(values, scale, bias)
+        else:
+            replacement = Int8Embedding(values, scale)
+        parent, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(parent), leaf, replacement)
+    missing, unexpected = model.load_state_dict(rest, strict=False)
+    own = {name for name, _ in model.named_parameters()}
+    if unexpected or own & set(missing):
+        raise ValueError(f"tensors that do not fit: {', '.join([*unexpected, *sorted(own & set(missing))][:4])}")

@@ -1,0 +1,229 @@
+"""Files to records, with file and line in every error.
+
+Reads JSON Lines, JSON arrays and plain text; rows as prompt/completion, query/answer, Alpaca's
+instruction/input/output, chat messages, or text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import DataError
+from .storage import open_regular, read_json, read_text
+from .text import without_surrogates
+
+MAX_LINE = 8_000_000  # bytes of one row; a longer one is a broken file
+MAX_ARRAY = 512_000_000  # bytes of a JSON array, which has to be read whole
+MAX_TEXT = 2_000_000_000  # bytes of a plain text
+
+#: Accepted names of a question and its answer, in this order.
+PAIRS = (("prompt", "completion"), ("query", "answer"), ("question", "answer"))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A question and its answer; ``context`` is Alpaca's input."""
+
+    prompt: str
+    completion: str = ""
+    context: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of a corpus: a conversation or, alone, a text."""
+
+    turns: tuple[Turn, ...] = ()
+    system: str = ""
+    text: str = ""
+    fact: str = ""
+    """Which fact the row teaches, where the corpus says."""
+    kind: str = ""
+    """The sort of question, where the corpus says."""
+    where: str = ""
+    """file:line"""
+
+    @property
+    def prompt(self) -> str:
+        """The last question."""
+        return self.turns[-1].prompt if self.turns else ""
+
+    @property
+    def completion(self) -> str:
+        """The last answer, or the whole text."""
+        return self.turns[-1].completion if self.turns else self.text
+
+    def key(self) -> tuple[Any, ...]:
+        """What makes two rows the same row."""
+        return (self.turns, self.system, self.text)
+
+
+def bundled_file(name: str) -> Path:
+    """A file that comes with the program: inside the installed package, or in the checkout. Raises ``DataError``."""
+    here = Path(__file__).parent
+    for candidate in (here / "_bundled" / name, here.parent / name):
+        if candidate.is_file():
+            return candidate
+    raise DataError("{name}: no such file here and none bundled under this name", name=name)
+
+
+def find_data(name: str) -> Path:
+    """The file for ``data.train`` and its like: a path, or the name of a bundled one (``teacher/train.jsonl``).
+
+    Raises ``DataError`` when there is neither.
+    """
+    path = Path(name).expanduser()
+    if "\0" in name or path.is_absolute() or path.exists():
+        return path
+    return bundled_file(f"data/{name.removeprefix('data/')}")
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Every row of a file. Raises ``DataError`` naming file and line at the first row it cannot use."""
+    suffix = path.suffix.lower()
+    if suffix in (".txt", ".md"):
+        text = read_text(path, limit=MAX_TEXT, error=DataError)
+        if text.strip():
+            yield Record(text=without_surrogates(text.replace("\r\n", "\n")), where=f"{path}:1")
+        return
+    with open_regular(path, DataError) as file:
+        head = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"["):
+        yield from _read_array(path)
+    else:
+        yield from _read_lines(path)
+
+
+def _read_array(path: Path) -> Iterator[Record]:
+    rows = read_json(path, limit=MAX_ARRAY, error=DataError)
+    for number, row in enumerate(rows, 1):
+        yield _to_record(row, f"{path}: row {number}")
+
+
+def _read_lines(path: Path) -> Iterator[Record]:
+    with open_regular(path, DataError) as file:
+        number = 0
+        # Split at line feeds only: JSON strings may hold U+2028, at which str.splitlines would break.
+        while line := file.readline(MAX_LINE + 1):
+            number += 1
+            where = f"{path}:{number}"
+            if len(line) > MAX_LINE:
+                raise DataError("{where}: the line is longer than {limit} bytes", where=where, limit=MAX_LINE)
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as problem:
+                raise DataError(
+                    "{where}: not valid JSON: {problem} at character {column}",
+                    where=where,
+                    problem=problem.msg,
+                    column=problem.pos + 1,
+                ) from None
+            except UnicodeDecodeError:
+                raise DataError("{where}: not UTF-8 text", where=where) from None
+            except (RecursionError, ValueError):
+                raise DataError("{where}: nested too deeply or a number too long", where=where) from None
+            yield _to_record(row, where)
+
+
+def _to_record(row: Any, where: str) -> Record:
+    if isinstance(row, str):
+        row = {"text": row}
+    if not isinstance(row, dict):
+        raise DataError(
+            "{where}: expected an object such as {example}, found {kind}",
+            where=where,
+            example='{"prompt": "…", "completion": "…"}',
+            kind=_kind(row),
+        )
+
+    def text(key: str, *, required: bool = True) -> str:
+        value = row.get(key)
+        if value is None and not required:
+            return ""
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise DataError("{where}: '{key}' must be text, found {kind}", where=where, key=key, kind=_kind(value))
+        return without_surrogates(str(value))
+
+    fact, kind = (str(row[key]) if isinstance(row.get(key), (str, int)) else "" for key in ("fact", "kind"))
+    for question, answer in PAIRS:
+        if question in row and answer in row:
+            turn = _checked(Turn(text(question), text(answer)), question, answer, where)
+            return Record(turns=(turn,), where=where, fact=fact, kind=kind)
+    if "instruction" in row and "output" in row:
+        turn = Turn(text("instruction"), text("output"), text("input", required=False).strip())
+        return Record(turns=(_checked(turn, "instruction", "output", where),), where=where, fact=fact, kind=kind)
+    if isinstance(row.get("messages"), list):
+        return _conversation(row["messages"], "role", "content", where, fact, kind)
+    if isinstance(row.get("conversations"), list):
+        return _conversation(row["conversations"], "from", "value", where, fact, kind)
+    if "text" in row:
+        content = text("text")
+        if not content.strip():
+            raise DataError("{where}: 'text' is empty", where=where)
+        return Record(text=content, where=where, fact=fact, kind=kind)
+    raise DataError(
+        "{where}: no question and answer found; expected prompt/completion, query/answer, "
+        "instruction/input/output, messages or text, found the keys: {keys}",
+        where=where,
+        keys=", ".join(map(str, row))[:100] or "none",
+    )
+
+
+def _checked(turn: Turn, question: str, answer: str, where: str) -> Turn:
+    if not turn.prompt.strip():
+        raise DataError("{where}: '{key}' is empty", where=where, key=question)
+    if not turn.completion.strip():
+        raise DataError("{where}: '{key}' is empty", where=where, key=answer)
+    return turn
+
+
+_ROLES = {
+    "system": "system", "developer": "system",
+    "user": "user", "human": "user",
+    "assistant": "assistant", "gpt": "assistant", "model": "assistant", "bot": "assistant",
+}  # fmt: skip
+
+
+def _conversation(messages: list[Any], role_key: str, text_key: str, where: str, fact: str, kind: str) -> Record:
+    system, question = "", ""
+    turns: list[Turn] = []
+    for number, message in enumerate(messages, 1):
+        fail: Callable[[str], DataError] = lambda problem, n=number: DataError(  # type: ignore[misc] # noqa: E731
+            "{where}: message {number}: {problem}", where=where, number=n, problem=problem
+        )
+        if not isinstance(message, dict):
+            raise fail("expected an object")
+        role = _ROLES.get(str(message.get(role_key)).lower())
+        content = message.get(text_key)
+        if role is None:
+            raise fail(f"'{role_key}' must be system, user or assistant")
+        if not isinstance(content, str) or not content.strip():
+            raise fail(f"'{text_key}' must be text and not empty")
+        content = without_surrogates(content)
+        if role == "system":
+            if turns or question:
+                raise fail("a system message must come first")
+            system = f"{system}\n{content}" if system else content
+        elif role == "user":
+            question = f"{question}\n{content}" if question else content
+        elif question:
+            turns.append(Turn(question, content))
+            question = ""
+        else:
+            raise fail("an answer without a question before it")
+    if not turns:
+        raise DataError("{where}: the conversation has no answer to learn from", where=where)
+    return Record(turns=tuple(turns), system=system, where=where, fact=fact, kind=kind)
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", bool: "true/false", int: "a number", float: "a number"}
+    return "nothing" if value is None else names.get(type(value), "text")

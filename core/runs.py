@@ -1,0 +1,232 @@
+"""The run directory: what a run leaves behind, and finding runs again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import checkpoint, events
+from .config import Config, load_config, to_yaml
+from .errors import CheckpointError, ConfigError, RunError
+from .storage import (
+    FolderLock,
+    make_private_folder,
+    open_regular,
+    read_json,
+    remove_tree,
+    write_json,
+    write_text,
+)
+from .tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from .model import GPT
+
+_NAME = re.compile(r"[\w][\w.+-]{0,99}")
+MAX_METRIC_LINE = 1_000_000
+
+
+def runs_folder(given: str | None = None) -> Path:
+    """Where runs live: the given folder, ``GPT_TUI_RUNS``, or ./runs."""
+    return Path(given or os.environ.get("GPT_TUI_RUNS") or "runs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory. Nothing is read or made before it is asked for."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def lock(self) -> FolderLock:
+        return FolderLock(self.path / "lock")
+
+    def exists(self) -> bool:
+        return (self.path / "config.yaml").is_file()
+
+    def create(self, config: Config) -> None:
+        """Make the folder, private to its owner, and write the settings. Raises ``RunError`` if it exists."""
+        if self.exists():
+            raise RunError(
+                "{run}: this run exists already; go on with --resume {name} or choose another --run name",
+                run=str(self.path),
+                name=self.name,
+            )
+        try:
+            make_private_folder(self.path)
+            self.save_config(config)
+        except OSError as problem:
+            raise RunError(
+                "{run}: cannot be written: {reason}",
+                run=str(self.path),
+                reason=problem.strerror or str(problem),
+            ) from None
+
+    def save_config(self, config: Config) -> None:
+        write_text(self.path / "config.yaml", to_yaml(config.to_dict()))
+
+    def config(self) -> Config:
+        """The settings of the run. Raises ``ConfigError`` or ``RunError``."""
+        if not self.exists():
+            raise RunError("{run}: no such run (no config.yaml in it)", run=str(self.path))
+        return load_config(file=self.path / "config.yaml")
+
+    @property
+    def tokenizer_file(self) -> Path:
+        return self.path / "tokenizer.json"
+
+    def save_tokenizer(self, tokenizer: Tokenizer) -> None:
+        write_text(self.tokenizer_file, tokenizer.to_json())
+
+    def report(self) -> dict[str, Any] | None:
+        """``report.json`` of a finished run, else None."""
+        path = self.path / "report.json"
+        if not path.is_file():
+            return None
+        value = read_json(path, error=RunError)
+        return value if isinstance(value, dict) else None
+
+    def write_report(self, report: dict[str, Any]) -> None:
+        write_json(self.path / "report.json", report)
+
+    def read_metrics(self) -> Iterator[events.Event]:
+        """All events of the run so far. A last line still being written, or a damaged one, is passed over."""
+        if not self.metrics.is_file():
+            return
+        with open_regular(self.metrics, RunError) as file:
+            while line := file.readline(MAX_METRIC_LINE):
+                try:
+                    value = json.loads(line)
+                except (ValueError, RecursionError):
+                    continue
+                event = events.from_json(value) if isinstance(value, dict) else None
+                if event is not None:
+                    yield event
+
+    def state(self) -> str:
+        """'running', 'finished', 'stopped' (it can be resumed) or 'empty'."""
+        if self.lock.is_held():
+            return "running"
+        if (self.path / "report.json").is_file():
+            return "finished"
+        return "stopped" if checkpoint.step_checkpoints(self.checkpoints) else "empty"
+
+    def load(self, which: str = "last") -> LoadedModel:
+        """Model, tokenizer and settings of a checkpoint ('last', 'best', 'int8', a name or a path)."""
+        return load_model(checkpoint.resolve(self.checkpoints, which))
+
+    def delete(self) -> None:
+        """Remove the folder. Raises ``RunError`` while a process is writing to it."""
+        if self.lock.is_held():
+            raise RunError("{run}: a training is writing to it; stop it first", run=str(self.path))
+        remove_tree(self.path)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A checkpoint ready to answer."""
+
+    model: GPT
+    tokenizer: Tokenizer
+    config: Config
+    step: int
+    path: Path
+    bytes: int
+    """Size of the weights on disk."""
+
+
+def load_model(folder: Path) -> LoadedModel:
+    """Load a verified checkpoint folder for use. Raises ``CheckpointError``."""
+    from .model import GPT
+    from .quantize import is_quantized, load_quantized
+
+    state, weights, _ = checkpoint.load(folder)
+    try:
+        config = Config.from_dict(state["config"])
+        tokenizer = Tokenizer.load(folder / "tokenizer.json")
+        model = GPT(config.model, tokenizer.vocab_size)
+        if is_quantized(weights):
+            load_quantized(model, weights)
+        else:
+            model.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as problem:
+        reason = str(problem).splitlines()[0][:160]
+        raise CheckpointError("{path}: does not fit: {reason}", path=str(folder), reason=reason) from None
+    size = (folder / "model.safetensors").stat().st_size
+    return LoadedModel(model.eval(), tokenizer, config, int(state.get("step", 0)), folder, size)
+
+
+def list_runs(folder: Path) -> list[Run]:
+    """All runs of a folder, the newest first (by when they last changed)."""
+    if not folder.is_dir():
+        return []
+    runs = [Run(path) for path in folder.iterdir() if (path / "config.yaml").is_file()]
+    return sorted(runs, key=lambda run: (_changed(run), run.name), reverse=True)
+
+
+def _changed(run: Run) -> float:
+    for path in (run.metrics, run.path / "config.yaml"):
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            continue
+    return 0.0
+
+
+def find_run(folder: Path, name: str | None = None) -> Run:
+    """A run by name or path, or the newest one with a checkpoint. Raises ``RunError`` saying what there is."""
+    if name:
+        for candidate in (folder / name, Path(name)):
+            if (candidate / "config.yaml").is_file():
+                return Run(candidate)
+        names = ", ".join(run.name for run in list_runs(folder)[:8])
+        raise RunError(
+            "no run '{name}' in {folder}; there are: {names}",
+            name=name,
+            folder=str(folder),
+            names=names or "none",
+        )
+    for run in list_runs(folder):
+        if checkpoint.step_checkpoints(run.checkpoints):
+            return run
+    raise RunError("no trained run in {folder}; train one first: gpt-tui --no-ui train", folder=str(folder))
+
+
+def new_run(folder: Path, name: str | None, recipe: str) -> Run:
+    """A run that does not exist yet. Raises ``RunError`` for a name that cannot be a folder."""
+    if name is not None:
+        if not _NAME.fullmatch(name):
+            raise RunError(
+                "--run {name}: a run's name is letters, digits, '.', '_', '+' and '-', at most 100",
+                name=repr(name),
+            )
+        return Run(folder / name)
+    base = f"{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
+    run, number = Run(folder / base), 1
+    while run.path.exists():
+        number += 1
+        run = Run(folder / f"{base}-{number}")
+    return run
+
+
+def load_run(name: str | None = None, checkpoint: str = "last", runs_dir: str | None = None) -> LoadedModel:
+    """A trained model by the name of its run (default: the newest), ready for ``generate``."""
+    return find_run(runs_folder(runs_dir), name).load(checkpoint)

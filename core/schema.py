@@ -1,0 +1,221 @@
+"""The one schema of all settings: name, kind, bounds, default, unit and help, each said once.
+
+The console's options, the form in the app, the messages about bad input and the documentation are all made
+from these fields. ``live`` marks what may change while a training runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+
+def _field(default: Any, help_text: str, *, unit: str = "", live: bool = False, **bounds: Any) -> Any:
+    return Field(default, description=help_text, json_schema_extra={"unit": unit, "live": live}, **bounds)
+
+
+def _bad(message: str, **values: Any) -> PydanticCustomError:
+    return PydanticCustomError("settings", message, values)
+
+
+class Section(BaseModel):
+    """A group of settings: unknown keys refused, no silent conversions, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class ModelConfig(Section):
+    """The network."""
+
+    n_layer: int = _field(4, "Transformer blocks, one after the other.", ge=1, le=96)
+    n_head: int = _field(4, "Attention heads per block.", ge=1, le=128)
+    n_kv_head: int | None = _field(
+        None, "Heads for keys and values (grouped-query attention); empty: as many as n_head.", ge=1, le=128
+    )
+    n_embd: int = _field(256, "Width: numbers per token.", ge=8, le=8192)
+    seq_len: int = _field(128, "Longest context.", unit="tokens", ge=8, le=16384)
+    dropout: float = _field(0.0, "Share of activations dropped in training.", ge=0.0, le=0.9)
+    norm: Literal["rmsnorm", "layernorm", "scalenorm"] = _field("rmsnorm", "Normalization before each part.")
+    norm_eps: float = _field(1e-6, "Smallest value under the root of the normalization.", gt=0.0, le=1e-2)
+    mlp: Literal["silu", "gelu", "relu", "swiglu"] = _field(
+        "silu", "Feed-forward: two matrices around an activation, or the gated SwiGLU with three."
+    )
+    mlp_hidden: int | None = _field(None, "Width inside the feed-forward; empty: 4 x n_embd.", ge=8, le=65536)
+    position: Literal["rope", "learned"] = _field("rope", "How the model knows the order of tokens.")
+    rope_theta: float = _field(10000.0, "Base wavelength of RoPE.", ge=10.0, le=1e8)
+    bias: bool = _field(True, "Biases in the linear layers (and in LayerNorm).")
+    qkv_bias: bool | None = _field(None, "Biases of query, key and value; empty: as 'bias'.")
+    tie_embeddings: bool = _field(True, "One matrix for the embedding and the output layer.")
+
+    @property
+    def kv_heads(self) -> int:
+        return self.n_kv_head or self.n_head
+
+    @property
+    def head_dim(self) -> int:
+        return self.n_embd // self.n_head
+
+    @property
+    def hidden(self) -> int:
+        return self.mlp_hidden or 4 * self.n_embd
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> ModelConfig:
+        if self.n_embd % self.n_head:
+            raise _bad(
+                "n_embd ({n_embd}) must be a multiple of n_head ({n_head})",
+                n_embd=self.n_embd,
+                n_head=self.n_head,
+            )
+        if self.n_head % self.kv_heads:
+            raise _bad(
+                "n_head ({n_head}) must be a multiple of n_kv_head ({n_kv_head})",
+                n_head=self.n_head,
+                n_kv_head=self.kv_heads,
+            )
+        if self.position == "rope" and self.head_dim % 2:
+            raise _bad("with rope, n_embd / n_head must be even, found {head_dim}", head_dim=self.head_dim)
+        return self
+
+
+class TokenizerConfig(Section):
+    """From text to numbers."""
+
+    kind: Literal["bpe", "char"] = _field("bpe", "Byte-level BPE, or one token per character.")
+    vocab_size: int = _field(
+        1024, "Tokens to know, the 256 bytes and 3 special ones included.", unit="tokens", ge=260, le=200_000
+    )
+    max_token_length: int | None = _field(
+        None,
+        "Longest piece a BPE merge may build (a Chinese character is 3 bytes).",
+        unit="bytes",
+        ge=1,
+        le=256,
+    )
+    path: str | None = _field(None, "Use this tokenizer.json instead of training one.")
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
+
+
+class Probe(Section):
+    """A question asked again and again during training."""
+
+    prompt: Text = _field(..., "The question.")
+    expected: str | None = _field(None, "The right answer; empty: none is known.")
+
+
+class DataConfig(Section):
+    """What to learn from."""
+
+    train: Text = _field("teacher/train.jsonl", "Training data: a file, or the name of a bundled one.")
+    valid: str | None = _field("teacher/valid.jsonl", "Validation data; empty: a part of the training data.")
+    valid_fraction: float = _field(
+        0.1, "Part of the training data kept for validation when 'valid' is empty.", ge=0.0, le=0.5
+    )
+    template: Literal["teacher", "alpaca", "plain"] = _field(
+        "teacher", "How a question becomes a prompt: 用户/助手, Alpaca's headings, or the text as it is."
+    )
+    duplicates: Literal["drop", "keep"] = _field("drop", "What to do with rows that stand there exactly twice.")
+    leaks: Literal["drop", "keep"] = _field("drop", "What to do with validation rows that are also trained on.")
+    stride: int | None = _field(
+        None, "Plain text: how far the window moves; empty: a whole window.", unit="tokens", ge=1, le=16384
+    )
+    probes: list[Probe] = _field([], "Questions asked after each evaluation.", max_length=50)
+    verify_rows: int = _field(
+        4000, "Questions answered after training for the report; 0: none.", unit="rows", ge=0, le=1_000_000
+    )
+
+
+class TrainingConfig(Section):
+    """How to learn."""
+
+    batch_size: int = _field(32, "Rows per optimizer step.", unit="rows", ge=1, le=65536)
+    micro_batch: int | None = _field(
+        None, "Rows computed at once (less memory, same result); empty: the whole batch.", unit="rows", ge=1
+    )
+    lr: float = _field(1e-3, "Highest learning rate.", live=True, gt=0.0, le=1.0)
+    min_lr: float = _field(1e-5, "Learning rate at the end of the cosine.", live=True, ge=0.0, le=1.0)
+    weight_decay: float = _field(0.1, "AdamW's decay, on matrices only.", ge=0.0, le=1.0)
+    beta1: float = _field(0.9, "AdamW: memory of the mean of gradients.", ge=0.0, lt=1.0)
+    beta2: float = _field(0.95, "AdamW: memory of their squares.", ge=0.0, lt=1.0)
+    warmup_ratio: float = _field(0.05, "Share of the training in which the rate rises.", ge=0.0, le=0.9)
+    grad_clip: float = _field(1.0, "Longest gradient; 0: no clipping.", ge=0.0, le=1000.0)
+    max_steps: int | None = _field(None, "Optimizer steps; empty: no limit.", unit="steps", live=True, ge=1)
+    max_epochs: float | None = _field(None, "Passes over the data; empty: no limit.", unit="epochs", gt=0.0)
+    max_minutes: float | None = _field(
+        None,
+        "Time budget, reached by the schedule; empty: none.",
+        unit="minutes",
+        live=True,
+        gt=0.0,
+        le=100_000.0,
+    )
+    eval_interval: int = _field(100, "Steps between evaluations.", unit="steps", live=True, ge=1)
+    eval_batches: int | None = _field(None, "Validation batches per evaluation; empty: all.", ge=1)
+    log_interval: int = _field(10, "Steps between log lines.", unit="steps", live=True, ge=1)
+    save_interval: int = _field(200, "Steps between checkpoints.", unit="steps", live=True, ge=1)
+    keep_checkpoints: int = _field(2, "Checkpoints kept besides the best.", ge=1, le=1000)
+    seed: int = _field(42, "The same seed gives the same run.", ge=0, le=2**31 - 1)
+    dtype: Literal["auto", "fp32", "bf16"] = _field("auto", "Numbers to compute with; auto: what is fast here.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = _field("cpu", "Where to compute.")
+    threads: int | None = _field(None, "CPU threads; empty: all that the process may use.", ge=1, le=1024)
+    optimizer: Literal["adamw"] = _field("adamw", "How gradients become updates.")
+    early_stopping_patience: int | None = _field(
+        None, "Stop after so many evaluations without a better loss; empty: never.", unit="evaluations", ge=1
+    )
+    stop_loss: float | None = _field(
+        None, "Stop when the validation loss is this low; empty: never.", unit="nats per token", gt=0.0
+    )
+    int8: bool = _field(True, "Write an int8 checkpoint at the end.")
+
+    @model_validator(mode="after")
+    def _budget_and_batches(self) -> TrainingConfig:
+        if self.max_steps is None and self.max_epochs is None and self.max_minutes is None:
+            raise _bad("one of max_steps, max_epochs, max_minutes must be set, or the training never ends")
+        if self.min_lr > self.lr:
+            raise _bad("min_lr ({min_lr}) must not be above lr ({lr})", min_lr=self.min_lr, lr=self.lr)
+        if self.micro_batch is not None and self.micro_batch > self.batch_size:
+            raise _bad(
+                "micro_batch ({micro}) must not be above batch_size ({batch})",
+                micro=self.micro_batch,
+                batch=self.batch_size,
+            )
+        return self
+
+
+class SamplingConfig(Section):
+    """How to answer."""
+
+    temperature: float = _field(0.0, "0: always the likeliest token; higher: freer.", ge=0.0, le=10.0)
+    top_k: int | None = _field(None, "Only the k likeliest tokens; empty: all.", ge=1, le=200_000)
+    top_p: float = _field(1.0, "Only the likeliest tokens that together reach this probability.", gt=0.0, le=1.0)
+    repetition_penalty: float = _field(1.0, "Above 1: tokens already used get less likely.", ge=0.1, le=10.0)
+    max_new_tokens: int = _field(100, "Longest answer.", unit="tokens", ge=1, le=16384)
+    min_new_tokens: int = _field(1, "Shortest answer.", unit="tokens", ge=1, le=16384)
+    stop: list[Text] = _field(["\n", "用户:"], "Texts at which the answer ends; they are not shown.", max_length=32)
+    trim_leading: bool = _field(True, "Drop punctuation and blanks before the answer.")
+
+    @model_validator(mode="after")
+    def _lengths(self) -> SamplingConfig:
+        if self.min_new_tokens > self.max_new_tokens:
+            raise _bad(
+                "min_new_tokens ({low}) must not be above max_new_tokens ({high})",
+                low=self.min_new_tokens,
+                high=self.max_new_tokens,
+            )
+        return self
+
+
+class Settings(Section):
+    """All settings of a run. ``core.config.Config`` adds reading and writing."""
+
+    recipe: str = _field("custom", "The recipe these settings come from.", pattern=r"^[A-Za-z0-9][\w.-]{0,63}$")
+    description: str = _field("", "What the recipe is for.", max_length=500)
+    model: ModelConfig = _field(ModelConfig(), "The network.")
+    tokenizer: TokenizerConfig = _field(TokenizerConfig(), "From text to numbers.")
+    data: DataConfig = _field(DataConfig(), "What to learn from.")
+    training: TrainingConfig = _field(TrainingConfig(max_steps=1000), "How to learn.")
+    sampling: SamplingConfig = _field(SamplingConfig(), "How to answer.")

@@ -1,0 +1,222 @@
+"""Files that survive: bounded reads of regular files only, atomic durable writes, a lock per run.
+
+A write is done when the bytes and the name are both on the disk: temporary sibling, flush, fsync, rename,
+fsync of the folder. Files are private to the user who made them (0600/0700 minus his umask).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from .errors import RunError, UserError
+
+
+def open_regular(path: Path, error: type[UserError] = UserError) -> IO[bytes]:
+    """Open a regular file for reading; a folder, FIFO or device is refused without blocking.
+
+    Raises ``error`` naming the path and what is wrong with it.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO nobody writes to would otherwise wait for ever.
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except IsADirectoryError:
+        raise error("{path}: is a folder, expected a file", path=str(path)) from None
+    except FileNotFoundError:
+        raise error("{path}: no such file", path=str(path)) from None
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise error("{path}: cannot be read: {reason}", path=str(path), reason=reason) from None
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(fd)
+        if stat.S_ISDIR(mode):
+            raise error("{path}: is a folder, expected a file", path=str(path))
+        raise error("{path}: is not a regular file", path=str(path))
+    return os.fdopen(fd, "rb")
+
+
+def read_bytes(path: Path, *, limit: int, error: type[UserError] = UserError) -> bytes:
+    """The bytes of a regular file of at most ``limit`` bytes."""
+    with open_regular(path, error) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise error("{path}: larger than {limit} bytes", path=str(path), limit=limit)
+        return file.read(size)
+
+
+def read_text(path: Path, *, limit: int, error: type[UserError] = UserError) -> str:
+    """UTF-8 text of a regular file, with or without a byte order mark."""
+    data = read_bytes(path, limit=limit, error=error)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = data.count(b"\n", 0, problem.start) + 1
+        raise error("{path}:{line}: not UTF-8 text", path=str(path), line=line) from None
+
+
+def read_json(path: Path, *, limit: int = 64_000_000, error: type[UserError] = UserError) -> Any:
+    """A JSON file. Raises ``error`` naming file and line when it is not JSON."""
+    text = read_text(path, limit=limit, error=error)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as problem:
+        raise error(
+            "{path}:{line}: not valid JSON: {problem}",
+            path=str(path),
+            line=problem.lineno,
+            problem=problem.msg,
+        ) from None
+    except (RecursionError, ValueError):
+        raise error("{path}: not valid JSON: nested too deeply or a number too long", path=str(path)) from None
+
+
+def fsync_folder(path: Path) -> None:
+    """Make names created in a folder durable (POSIX; elsewhere the system does it by itself)."""
+    if os.name != "posix":
+        return
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file whole or not at all: the name appears only after the bytes are on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        fsync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    with atomic_file(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder that only its owner can look into; existing folders are left as they are."""
+    missing = [p for p in (path, *path.parents) if not p.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+class FolderLock:
+    """At most one process writes to a run.
+
+    The operating system holds the lock and lets go of it when the process ends, however it ends: a lock can
+    never be left behind. The file's text only names the holder, for the message to whoever comes second.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Raises ``RunError`` naming the holder when another process has it."""
+        file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - held until release()
+        if not _try_lock(file):
+            holder = _read_holder(file)
+            file.close()
+            raise RunError(
+                "{run}: another process is writing to it (process {pid} on {host}); "
+                "wait for it, stop it, or choose another --run name",
+                run=str(self.path.parent),
+                pid=holder.get("pid", "?"),
+                host=holder.get("host", "?"),
+            )
+        file.seek(0)
+        file.truncate()
+        json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        if self._file is not None:
+            _unlock(self._file)
+            self._file.close()
+            self._file = None
+
+    def is_held(self) -> bool:
+        """Whether some living process, this one included, holds the lock."""
+        if self._file is not None:
+            return True
+        try:
+            with open(self.path, "r+", encoding="utf-8") as file:
+                if not _try_lock(file):
+                    return True
+                _unlock(file)
+        except OSError:
+            pass
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _FAR = 1 << 30  # Windows locks bytes and hides them from readers: lock one far behind the text
+
+    def _try_lock(file: IO[str]) -> bool:
+        os.lseek(file.fileno(), _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[str]) -> None:
+        os.lseek(file.fileno(), _FAR, os.SEEK_SET)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _read_holder(file: IO[str]) -> dict[str, Any]:
+    file.seek(0)
+    try:
+        value = json.loads(file.read(1000))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def remove_tree(path: Path) -> None:
+    """Delete a folder; a symbolic link is removed, never followed."""
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)

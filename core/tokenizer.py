@@ -1,0 +1,205 @@
+"""From text to token ids and back, exactly.
+
+Byte-level BPE (Radford et al. 2019, GPT-2) with the full 256-byte alphabet: any Unicode text round-trips.
+The special tokens never come out of text that a person wrote, even if he types ``<eos>``, and no end token
+is ever added to a prompt.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tokenizers
+from tokenizers import decoders, models, pre_tokenizers, trainers
+
+from .errors import DataError
+from .storage import read_text
+from .text import without_surrogates
+
+PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
+GPT2_END = "<|endoftext|>"
+MAX_BYTES = 100_000_000  # GPT-2's own file has 2 MB, the largest known ones 35 MB
+
+
+@dataclass(frozen=True)
+class TokenizerReport:
+    """What came out of training a tokenizer."""
+
+    asked: int
+    size: int
+
+    @property
+    def smaller(self) -> bool:
+        """The text held fewer pieces worth merging than asked for."""
+        return self.size < self.asked
+
+
+class Tokenizer:
+    """A vocabulary: text to ids, ids to bytes, ids to text."""
+
+    def __init__(self, inner: tokenizers.Tokenizer) -> None:
+        # Special tokens in the text of a person are text: '<eos>' in a question must not end it.
+        inner.encode_special_tokens = True
+        inner.no_padding()
+        inner.no_truncation()
+        self._inner = inner
+        self.bos = self._special(BOS)
+        self.eos = self._special(EOS)
+        self.pad = self._special(PAD, fallback=self.eos)
+        self.special = frozenset(
+            {self.bos, self.eos, self.pad}
+            | {i for i, token in inner.get_added_tokens_decoder().items() if token.special}
+        )
+        unknown = inner.token_to_id(UNK)
+        if unknown is not None:
+            self.special |= {unknown}
+        self.byte_level = isinstance(inner.model, models.BPE)
+        self._bytes = [self._bytes_of(i) for i in range(inner.get_vocab_size())]
+
+    def _special(self, name: str, fallback: int | None = None) -> int:
+        for candidate in (name, GPT2_END):
+            found = self._inner.token_to_id(candidate)
+            if found is not None:
+                return int(found)
+        if fallback is None:
+            raise DataError("the tokenizer has neither {name} nor {gpt2}", name=name, gpt2=GPT2_END)
+        return fallback
+
+    def _bytes_of(self, token: int) -> bytes:
+        if token in self.special:
+            return b""
+        text = self._inner.id_to_token(token)
+        if text is None:
+            return b""
+        if not self.byte_level:
+            return str(text).encode("utf-8", "replace")
+        return bytes(_CHAR_TO_BYTE[char] for char in text if char in _CHAR_TO_BYTE)
+
+    @property
+    def vocab_size(self) -> int:
+        return int(self._inner.get_vocab_size())
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of ``text`` alone: nothing is added before or after it."""
+        return list(self._inner.encode(without_surrogates(text), add_special_tokens=False).ids)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """``encode`` of many texts at once, on all cores."""
+        found = self._inner.encode_batch_fast([without_surrogates(text) for text in texts], add_special_tokens=False)
+        return [list(encoding.ids) for encoding in found]
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes that a token stands for; empty for a special one."""
+        return self._bytes[token]
+
+    def token_text(self, token: int) -> str:
+        """A token as something to look at: a special one by its name, half a character as U+FFFD."""
+        if token in self.special:
+            return str(self._inner.id_to_token(token))
+        return self._bytes[token].decode("utf-8", "replace")
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of ``tokens``, without special ones; bytes that form no character become U+FFFD."""
+        return b"".join(self._bytes[token] for token in tokens).decode("utf-8", "replace")
+
+    def stream(self) -> StreamDecoder:
+        return StreamDecoder(self)
+
+    def to_json(self) -> str:
+        return str(self._inner.to_str())
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the vocabulary file, to tell whether a checkpoint and a tokenizer belong together."""
+        return hashlib.sha256(self.to_json().encode("utf-8")).hexdigest()
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "tokenizer.json") -> Tokenizer:
+        """Raises ``DataError`` when the text is not a tokenizer this program can use exactly."""
+        try:
+            inner = tokenizers.Tokenizer.from_str(text)
+        except (Exception, RecursionError) as problem:  # the library raises plain Exception for everything
+            reason = str(problem).splitlines()[0][:120] if str(problem) else type(problem).__name__
+            raise DataError("{file}: not a tokenizer: {reason}", file=source, reason=reason) from None
+        if not isinstance(inner.model, (models.BPE, models.WordLevel)):
+            raise DataError(
+                "{file}: only byte-level BPE and character tokenizers are supported, found {kind}",
+                file=source,
+                kind=type(inner.model).__name__,
+            )
+        if isinstance(inner.model, models.BPE) and not set(_BYTE_TO_CHAR) <= set(inner.get_vocab()):
+            raise DataError("{file}: the byte alphabet is incomplete, some text could not be read", file=source)
+        return cls(inner)
+
+    @classmethod
+    def load(cls, path: Path) -> Tokenizer:
+        return cls.from_json(read_text(path, limit=MAX_BYTES, error=DataError), str(path))
+
+
+class StreamDecoder:
+    """Ids in, text out, as they come; half a character waits for its other half."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, token: int) -> str:
+        return self._decoder.decode(self._tokenizer.token_bytes(token))
+
+    def finish(self) -> str:
+        """What is left: the bytes of a character that never got complete, as U+FFFD."""
+        return self._decoder.decode(b"", True)
+
+
+def train_bpe(texts: Iterator[str], vocab_size: int, max_token_length: int | None = None) -> Tokenizer:
+    """Learn byte-level BPE merges from ``texts`` (Sennrich et al. 2016, on bytes).
+
+    ``max_token_length`` is in bytes. The result may be smaller than ``vocab_size`` when the text has fewer
+    pairs; compare with ``Tokenizer.vocab_size``.
+    """
+    inner = tokenizers.Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    inner.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=2,
+        special_tokens=[PAD, BOS, EOS],
+        # All 256 bytes, also those that this text lacks: otherwise 鲸 or hello could not be read later.
+        initial_alphabet=_BYTE_TO_CHAR,
+        show_progress=False,
+        max_token_length=max_token_length or vocab_size,  # a token of n bytes takes n - 1 merges: no limit
+    )
+    inner.train_from_iterator((without_surrogates(text) for text in texts), trainer)
+    return Tokenizer(inner)
+
+
+def train_char(texts: Iterator[str], vocab_size: int) -> Tokenizer:
+    """One token per character, the most frequent first; a character not seen becomes ``<unk>``."""
+    counts: dict[str, int] = {}
+    for text in texts:
+        for char in without_surrogates(text):
+            counts[char] = counts.get(char, 0) + 1
+    ordered = sorted(counts, key=lambda c: (-counts[c], c))[: max(1, vocab_size - 4)]
+    vocabulary = {token: i for i, token in enumerate([PAD, BOS, EOS, UNK, *ordered])}
+    inner = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
+    inner.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(r"[\s\S]"), "isolated")
+    inner.decoder = decoders.Fuse()
+    inner.add_special_tokens([tokenizers.AddedToken(t, special=True, normalized=False) for t in (PAD, BOS, EOS, UNK)])
+    return Tokenizer(inner)
+
+
+def _byte_alphabet() -> list[str]:
+    """GPT-2's printable stand-in for each byte: itself where it can be seen, else a letter from U+0100 on."""
+    seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    table = {byte: chr(byte) for byte in seen}
+    for byte in range(256):
+        if byte not in table:
+            table[byte] = chr(0x100 + len(table) - len(seen))
+    return [table[byte] for byte in range(256)]
+
+
+_BYTE_TO_CHAR = _byte_alphabet()
+_CHAR_TO_BYTE = {char: byte for byte, char in enumerate(_BYTE_TO_CHAR)}

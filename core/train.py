@@ -1,0 +1,524 @@
+"""The training loop: batches in, events out.
+
+``train`` is a generator: it does nothing until asked for the next event, and closing it stops the training.
+One optimizer step is one method, ``Trainer.step``; what happens around it is ``Trainer.run``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import checkpoint, machine
+from .batches import batches_per_epoch, collate, epoch_order, split_rows
+from .config import Config, settings
+from .control import Control
+from .dataset import encode_prompt
+from .errors import ConfigError, RunError
+from .evaluate import evaluate_loss, grade
+from .events import (
+    Changed,
+    Eval,
+    Event,
+    Finished,
+    Notice,
+    Probe,
+    RolledBack,
+    Saved,
+    Skipped,
+    Started,
+    State,
+    Step,
+)  # fmt: skip
+from .finish import finish_run
+from .generate import answer_batch, prompt_room
+from .model import GPT
+from .optim import Optimizer, learning_rate
+from .prepare import Prepared, prepare
+from .recorder import Recorder
+from .runs import Run, new_run, runs_folder
+from .tokenizer import Tokenizer
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+BAD_STEPS_BEFORE_ROLLBACK = 3
+WARM_STEPS = 5  # the first steps allocate memory and would make every estimate of the time left too long
+
+
+def train(
+    config: Config | None = None,
+    run: Run | None = None,
+    control: Control | None = None,
+    *,
+    resume: bool = False,
+) -> Iterator[Event]:
+    """Train a model, recording everything in a run directory.
+
+    A new run needs ``config``; ``resume`` goes on with ``run`` from its newest whole checkpoint, taking over
+    from ``config`` (if given) only settings that may change during a run. Raises ``UserError`` subclasses for
+    what the user can put right; the last event of a training that ended by itself is ``Finished``.
+    """
+    control = control or Control()
+    if resume:
+        if run is None:
+            raise RunError("resume needs a run")
+        stored = run.config()
+        config = stored if config is None else _resumed_config(stored, config)
+    elif config is None:
+        config = Config()
+    if run is None:
+        run = new_run(runs_folder(), None, config.recipe)
+    if not resume:
+        run.create(config)
+    lock = run.lock
+    lock.acquire()
+    try:
+        trainer = Trainer(config, run, control)
+        with Recorder(run) as recorder:
+            for event in trainer.run(recorder, resume):
+                recorder.write(event)
+                yield event
+    finally:
+        lock.release()
+
+
+def _resumed_config(stored: Config, wanted: Config) -> Config:
+    """``stored`` with the live settings of ``wanted``; other differences are refused."""
+    changes: dict[str, Any] = {}
+    for key, setting in settings().items():
+        if stored.get(key) == wanted.get(key):
+            continue
+        if not setting.live:
+            raise ConfigError("{key}: cannot change when a run goes on; start a new run for that", key=key)
+        changes[key] = wanted.get(key)
+    return stored.update(changes)
+
+
+@dataclass
+class Progress:
+    """Where a training stands: everything, besides weights, that a resumed run needs to go on identically."""
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    """Next batch of the epoch."""
+    tokens: int = 0
+    elapsed: float = 0.0
+    """Seconds of training, pauses not counted."""
+    best_loss: float | None = None
+    best_step: int = 0
+    evals_without_gain: int = 0
+    last_eval: float | None = None
+    lr_scale: float = 1.0
+    rollbacks: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    # sums over the running log interval, so that its line is the same after a resume
+    loss_sum: float = 0.0
+    loss_tokens: int = 0
+    last_loss: float | None = None
+    probes: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    loss_sum: float
+    supervised: int
+    real_tokens: int
+    grad_norm: float
+
+    @property
+    def good(self) -> bool:
+        return math.isfinite(self.loss_sum) and math.isfinite(self.grad_norm)
+
+
+class Trainer:
+    """One training of one run."""
+
+    def __init__(self, config: Config, run: Run, control: Control) -> None:
+        self.config, self.path, self.control = config, run, control
+        self.progress = Progress()
+        self.device = machine.choose_device(config.training.device)
+        self.threads = config.training.threads or machine.usable_cores()
+        self.dtype_name: str = config.training.dtype
+        if self.dtype_name == "auto":
+            self.dtype_name = machine.fast_dtype() if self.device == "cpu" else "fp32"
+        self.started = time.perf_counter()
+
+    # -- the pieces -----------------------------------------------------------------------------------------
+
+    def step(self, rows: np.ndarray[Any, np.dtype[np.int64]], lr: float) -> StepResult:
+        """One optimizer step on the given rows.
+
+        The gradient is that of the mean loss over all supervised tokens of the batch, however many
+        micro-batches it is computed in: each adds its sum divided by the tokens of the whole batch.
+        """
+        training = self.config.training
+        data = self.prepared.train
+        # Dropout is a function of seed and step: nothing of torch's generator has to survive a resume, and
+        # nobody else drawing from it can change the training.
+        torch.manual_seed(training.seed * 1_000_003 + self.progress.step)
+        batches = [
+            collate(data, micro, self.prepared.tokenizer.pad, self.device)
+            for micro in split_rows(rows, training.micro_batch)
+        ]
+        supervised = sum(batch.supervised for batch in batches)
+        loss_sum = 0.0
+        for number, batch in enumerate(batches):
+            loss = self.model.loss_sum(batch.inputs, batch.targets)
+            (loss / max(1, supervised)).backward()  # type: ignore[no-untyped-call]
+            self.optimizer.collect_gradients(first=number == 0)
+            loss_sum += float(loss.detach())
+        norm = self.optimizer.clip(training.grad_clip)
+        result = StepResult(loss_sum, supervised, sum(b.real_tokens for b in batches), norm)
+        if result.good:
+            self.optimizer.step(lr)
+        return result
+
+    def total_steps(self) -> int | None:
+        """Optimizer steps that the settings allow; None when only time limits them."""
+        training = self.config.training
+        per_epoch = batches_per_epoch(len(self.prepared.train), training.batch_size)
+        limits = [] if training.max_steps is None else [training.max_steps]
+        if training.max_epochs is not None:
+            limits.append(max(1, math.ceil(training.max_epochs * per_epoch)))
+        return min(limits, default=None)
+
+    def done_share(self, ahead: float = 0.0) -> float:
+        """0..1 of the budget used, of steps or of minutes, whichever is further; ``ahead`` in steps."""
+        total, minutes = self.total_steps(), self.config.training.max_minutes
+        by_steps = (self.progress.step + ahead) / total if total else 0.0
+        by_time = self.progress.elapsed / (60.0 * minutes) if minutes else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    def why_end(self) -> str:
+        """The reason to end now, '' to go on."""
+        training, progress = self.config.training, self.progress
+        if self.control.stop:
+            return self.control.stop
+        if training.max_minutes is not None and progress.elapsed >= 60.0 * training.max_minutes:
+            return "max_minutes"
+        total = self.total_steps()
+        if total is not None and progress.step >= total:
+            return "max_steps" if total == training.max_steps else "max_epochs"
+        return ""
+
+    # -- start and resume -----------------------------------------------------------------------------------
+
+    def build(self, weights: dict[str, torch.Tensor] | None, memory: dict[str, torch.Tensor] | None) -> None:
+        """The model and its optimizer, fresh from the seed or with saved weights."""
+        training = self.config.training
+        self.model = GPT(self.config.model, self.prepared.tokenizer.vocab_size).init_weights(training.seed)
+        self.model.to(self.device).train()
+        self.optimizer = Optimizer(self.model, training, DTYPES[self.dtype_name])
+        if weights is not None:
+            self.optimizer.load(weights, memory or {})
+
+    def restore(self) -> Iterator[Event]:
+        """Take up the newest whole checkpoint; damaged newer ones are named."""
+        folder, problems = checkpoint.newest(self.path.checkpoints)
+        for problem in problems:
+            yield Notice("{problem}; the checkpoint before it is used", {"problem": problem}, level="warning")
+        state, weights, memory = checkpoint.load(folder, optimizer=True)
+        known = Progress.__dataclass_fields__
+        self.progress = Progress(**{key: value for key, value in state["progress"].items() if key in known})
+        self.dtype_name = state.get("dtype", self.dtype_name)
+        self.build(weights, memory)
+
+    # -- the run --------------------------------------------------------------------------------------------
+
+    def run(self, recorder: Recorder, resume: bool) -> Iterator[Event]:
+        torch.set_num_threads(self.threads)
+        known = resume and self.path.tokenizer_file.is_file()
+        tokenizer = Tokenizer.load(self.path.tokenizer_file) if known else None
+        self.prepared: Prepared = yield from prepare(self.config, tokenizer)
+        if resume:
+            if checkpoint.step_checkpoints(self.path.checkpoints):
+                yield from self.restore()
+            else:
+                self.build(None, None)
+            recorder.forget_after(self.progress.step)
+            self.path.save_config(self.config)
+        else:
+            self.build(None, None)
+        if tokenizer is None:
+            self.path.save_tokenizer(self.prepared.tokenizer)
+        yield Started(
+            self.path.name, str(self.path.path), self.config.recipe, self.progress.step, self.device, self.threads,
+            self.dtype_name, sum(p.numel() for p in self.model.parameters()), self.prepared.tokenizer.vocab_size,
+            self.total_steps(), self.config.training.max_minutes, self.prepared.report, time.time(),
+        )  # fmt: skip
+        reason = yield from self.loop()
+        if self.control.discard and reason == self.control.stop:
+            yield self.finished(reason)
+            return
+        yield from self.wrap_up(reason)
+
+    def loop(self) -> Any:
+        """Step until there is a reason to end; returns the reason."""
+        progress = self.progress
+        yield State("training", progress.step)
+        lengths = self.prepared.train.lengths
+        order: list[np.ndarray[Any, np.dtype[np.int64]]] = []
+        order_of = -1
+        clock = time.perf_counter()
+        warm: tuple[float, float] | None = None  # (elapsed, share) after the first steps, for the estimate
+        first_step = progress.step
+        step_seconds, step_tokens = 0.0, 0
+        while not (reason := self.why_end()):
+            if self.control.paused:
+                clock = yield from self.pause(clock)
+                continue
+            yield from self.apply_updates()
+            training = self.config.training
+            if order_of != progress.epoch:
+                order, order_of = (
+                    epoch_order(lengths, training.batch_size, training.seed, progress.epoch),
+                    progress.epoch,
+                )
+            lr = learning_rate(self.done_share(ahead=0.5), training) * progress.lr_scale
+            begin = time.perf_counter()
+            result = self.step(order[progress.batch], lr)
+            step_seconds += time.perf_counter() - begin
+            step_tokens += result.real_tokens
+            if not result.good:
+                yield from self.bad_step()
+                progress, order_of = self.progress, -1
+                continue
+            progress.skipped_in_a_row = 0
+            progress.step += 1
+            progress.batch += 1
+            progress.tokens += result.real_tokens
+            progress.loss_sum += result.loss_sum
+            progress.loss_tokens += result.supervised
+            if progress.batch >= len(order):
+                progress.epoch, progress.batch = progress.epoch + 1, 0
+            now = time.perf_counter()
+            progress.elapsed += now - clock
+            clock = now
+            if warm is None and progress.step - first_step >= WARM_STEPS:
+                warm = (progress.elapsed, self.done_share())
+            if progress.step % training.log_interval == 0:
+                rate = step_tokens / step_seconds if step_seconds > 0 else 0.0
+                yield self.step_event(lr, result.grad_norm, rate, warm, len(order))
+                step_seconds, step_tokens = 0.0, 0
+            if progress.step % training.eval_interval == 0:
+                yield from self.evaluate()
+                reason = self.why_stop_early()
+                if reason:
+                    break
+                yield State("training", progress.step)
+            if self.control.save_now or progress.step % training.save_interval == 0:
+                self.control.save_now = False
+                yield from self.save()
+        progress.elapsed += time.perf_counter() - clock
+        return reason
+
+    def step_event(
+        self, lr: float, grad_norm: float, rate: float, warm: tuple[float, float] | None, per_epoch: int
+    ) -> Step:
+        progress = self.progress
+        share = self.done_share()
+        eta = None
+        if warm is not None and share > warm[1]:
+            eta = (progress.elapsed - warm[0]) * (1.0 - share) / (share - warm[1])
+        loss = progress.loss_sum / max(1, progress.loss_tokens)
+        progress.last_loss, progress.loss_sum, progress.loss_tokens = loss, 0.0, 0
+        return Step(
+            progress.step, loss, lr, grad_norm, rate, progress.elapsed, eta,
+            progress.epoch + progress.batch / per_epoch, progress.tokens, share,
+        )  # fmt: skip
+
+    def evaluate(self) -> Iterator[Event]:
+        """Validation loss, the best checkpoint, and the probe questions."""
+        progress = self.progress
+        if self.prepared.valid is not None:
+            yield State("evaluating", progress.step)
+            loss = evaluate_loss(
+                self.model, self.prepared.valid, self.prepared.tokenizer.pad, self.device,
+                self.config.training.eval_batches,
+            )  # fmt: skip
+            better = math.isfinite(loss) and (progress.best_loss is None or loss < progress.best_loss)
+            progress.last_eval = loss if math.isfinite(loss) else None
+            progress.evals_without_gain = 0 if better else progress.evals_without_gain + 1
+            if better:
+                progress.best_loss, progress.best_step = loss, progress.step
+            yield Eval(progress.step, loss, progress.best_loss or math.inf, progress.best_step, better)
+            if better:
+                yield from self.save(tag="best")
+        yield from self.ask_probes()
+
+    def ask_probes(self) -> Iterator[Event]:
+        probes = self.config.data.probes
+        if not probes:
+            return
+        tokenizer, sampling = self.prepared.tokenizer, self.config.sampling
+        room = prompt_room(self.config.model.seq_len, sampling.max_new_tokens)
+        prompts = [encode_prompt(p.prompt, tokenizer, self.prepared.template, room) for p in probes]
+        self.model.eval()
+        answers = dict(answer_batch(self.model, tokenizer, prompts, sampling))
+        self.model.train()
+        events = [
+            Probe(
+                self.progress.step, p.prompt, answers[i], p.expected,
+                p.expected is not None and grade(answers[i], p.expected) == "EXACT",
+            )
+            for i, p in enumerate(probes)
+        ]  # fmt: skip
+        self.progress.probes = [asdict(event) for event in events]
+        yield from events
+
+    def why_stop_early(self) -> str:
+        training, progress = self.config.training, self.progress
+        if training.early_stopping_patience and progress.evals_without_gain >= training.early_stopping_patience:
+            return "early_stopping"
+        if training.stop_loss is not None:
+            # The validation loss or, without one, the mean over a log interval: never one micro-batch.
+            loss = progress.last_eval if self.prepared.valid is not None else progress.last_loss
+            if loss is not None and loss <= training.stop_loss:
+                return "stop_loss"
+        return ""
+
+    def pause(self, clock: float) -> Any:
+        """Wait until resumed or stopped; the time does not count. Returns the new clock."""
+        self.progress.elapsed += time.perf_counter() - clock
+        yield State("paused", self.progress.step)
+        while self.control.paused and not self.control.stop:
+            self.control.wait_while_paused(0.25)
+            if self.control.save_now:
+                self.control.save_now = False
+                yield from self.save()
+        yield State("training", self.progress.step)
+        return time.perf_counter()
+
+    def apply_updates(self) -> Iterator[Event]:
+        """New values of live settings; a bad one is told, not raised."""
+        for key, value in self.control.take_updates().items():
+            setting = settings().get(key)
+            if setting is None or not setting.live:
+                yield Notice("{key}: cannot change during a run", {"key": key}, level="warning")
+                continue
+            try:
+                self.config = self.config.update({key: value})
+            except ConfigError as problem:
+                yield Notice("{problem}", {"problem": str(problem)}, level="warning")
+                continue
+            self.path.save_config(self.config)
+            yield Changed(self.progress.step, {key: value})
+
+    def bad_step(self) -> Iterator[Event]:
+        """A loss or gradient that is not finite: skip; after three in a row go back and learn more slowly."""
+        progress = self.progress
+        progress.skipped += 1
+        progress.skipped_in_a_row += 1
+        yield Skipped(progress.step, progress.skipped)
+        if progress.skipped_in_a_row < BAD_STEPS_BEFORE_ROLLBACK:
+            # Move on to other rows, or the same ones would fail for ever.
+            progress.batch += 1
+            if progress.batch >= batches_per_epoch(len(self.prepared.train), self.config.training.batch_size):
+                progress.epoch, progress.batch = progress.epoch + 1, 0
+            return
+        if progress.rollbacks:
+            raise RunError(
+                "the loss is not a number, also after going back to step {step} at half the learning rate; "
+                "try a lower training.lr (now {lr}), training.dtype=fp32, or look at the data with gpt-tui doctor",
+                step=progress.step,
+                lr=self.config.training.lr,
+            )
+        failed_at, skipped = progress.step, progress.skipped
+        if checkpoint.step_checkpoints(self.path.checkpoints):
+            yield from self.restore()
+        else:
+            self.progress = Progress(elapsed=progress.elapsed)
+            self.build(None, None)
+        self.progress.lr_scale, self.progress.rollbacks, self.progress.skipped = 0.5, 1, skipped
+        self.progress.skipped_in_a_row = 0
+        yield RolledBack(failed_at, self.progress.step, 0.5)
+
+    # -- saving and the end -----------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """``state.json``: what makes a checkpoint self-describing and a resume exact."""
+        return {
+            "step": self.progress.step,
+            "progress": asdict(self.progress),
+            "config": self.config.to_dict(),
+            "dtype": self.dtype_name,
+            "device": self.device,
+            "tokenizer_sha256": self.prepared.tokenizer.fingerprint(),
+            "data_sha256": self.prepared.report["sha256"],
+            "torch": torch.__version__,
+        }
+
+    def save(self, tag: str = "last") -> Iterator[Event]:
+        """Write a checkpoint: 'last' with all that a resume needs, 'best' only to be used."""
+        step = self.progress.step
+        weights = self.optimizer.weights()
+        yield State("saving", step)
+        folder = checkpoint.step_folder(self.path.checkpoints, step) if tag == "last" else self.path.checkpoints / tag
+        memory = self.optimizer.state() if tag == "last" else None
+        try:
+            size = checkpoint.save(folder, self.state(), self.prepared.tokenizer.to_json(), weights, memory)
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+            if tag == "last" and self.why_end():
+                raise RunError("{path}: cannot be written: {reason}", path=str(folder), reason=reason) from None
+            yield Notice(
+                "checkpoint at step {step} not written: {reason}; the one before is kept",
+                {"step": step, "reason": reason},
+                level="warning",
+            )
+            return
+        checkpoint.prune(self.path.checkpoints, self.config.training.keep_checkpoints)
+        yield Saved(step, str(folder), tag, size)
+        yield State("training", step)
+
+    def wrap_up(self, reason: str) -> Iterator[Event]:
+        """After the last step: evaluate, save, and, unless the user stopped it, verify and report."""
+        progress = self.progress
+        evaluated = progress.step and progress.step % self.config.training.eval_interval == 0
+        if not evaluated and not self.control.stop:
+            yield from self.evaluate()
+        if not checkpoint.step_folder(self.path.checkpoints, progress.step).exists():
+            yield from self.save()
+        if not self.control.stop:
+            yield from finish_run(self.path, self.config, self.prepared, self.report(reason))
+        yield State("done", progress.step)
+        yield self.finished(reason)
+
+    def report(self, reason: str) -> dict[str, Any]:
+        """What ``report.json`` says about the training itself."""
+        progress = self.progress
+        return {
+            "run": self.path.name,
+            "recipe": self.config.recipe,
+            "reason": reason,
+            "steps": progress.step,
+            "epochs": progress.epoch
+            + progress.batch / batches_per_epoch(len(self.prepared.train), self.config.training.batch_size),
+            "tokens": progress.tokens,
+            "train_seconds": progress.elapsed,
+            "seed": self.config.training.seed,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "loss": progress.last_loss,
+            "eval_loss": progress.last_eval,
+            "best_loss": progress.best_loss,
+            "best_step": progress.best_step,
+            "skipped_steps": progress.skipped,
+            "probes": progress.probes,
+            "dtype": self.dtype_name,
+            "device": self.device,
+            "threads": self.threads,
+        }
+
+    def finished(self, reason: str) -> Finished:
+        progress = self.progress
+        return Finished(
+            reason, progress.step, progress.elapsed, time.perf_counter() - self.started, progress.last_loss,
+            progress.best_loss, progress.best_step,
+        )  # fmt: skip

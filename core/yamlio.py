@@ -1,0 +1,121 @@
+"""Reading a YAML file the way a person means it, and remembering on which line each key stands.
+
+PyYAML follows YAML 1.1, where ``3e-4`` is a string, ``no`` is False and a key given twice silently wins.
+Here numbers are numbers, only true/false are booleans, and a key given twice is an error. Anchors and
+aliases are refused: no setting needs them, and a few nested ones expand to gigabytes.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ConfigError
+from .storage import read_text
+
+KeyPath = tuple[str | int, ...]
+
+MAX_BYTES = 1_000_000  # the longest recipe is 3 kB
+MAX_DEPTH = 20
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2 scalars and without aliases."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the attribute PyYAML itself reads
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="anchors and aliases are not allowed", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+
+for _tag, _pattern, _first in (
+    ("tag:yaml.org,2002:bool", r"^(?:true|True|false|False)$", "tTfF"),
+    ("tag:yaml.org,2002:null", r"^(?:~|null|Null|)$", "~nN\0"),
+    ("tag:yaml.org,2002:int", r"^[-+]?[0-9][0-9_]*$", "-+0123456789"),
+    (
+        "tag:yaml.org,2002:float",
+        r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9]+|[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?$",
+        "-+.0123456789",
+    ),
+):
+    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), [c if c != "\0" else "" for c in _first])
+
+
+def _construct(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
+    lines[path] = node.start_mark.line + 1
+    if len(path) > MAX_DEPTH:
+        raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=node.start_mark)
+    if isinstance(node, yaml.MappingNode):
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key_node.start_mark)
+            key = str(key_node.value)
+            if key in result:
+                raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice", problem_mark=key_node.start_mark)
+            result[key] = _construct(value_node, (*path, key), lines)
+            here: KeyPath = (*path, key)
+            lines[here] = key_node.start_mark.line + 1
+        return result
+    if isinstance(node, yaml.SequenceNode):
+        return [_construct(item, (*path, i), lines) for i, item in enumerate(node.value)]
+    return _scalar(node)
+
+
+def _scalar(node: yaml.Node) -> Any:
+    text = str(node.value)
+    kind = node.tag.rsplit(":", 1)[-1]
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() == "true"
+    if kind in ("int", "float"):
+        if len(text) > 40:  # int('9' * 10**6) takes seconds
+            raise yaml.MarkedYAMLError(problem="a number of over 40 digits", problem_mark=node.start_mark)
+        return int(text.replace("_", "")) if kind == "int" else float(text.replace("_", ""))
+    return text
+
+
+def parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+    """A YAML mapping and the line of every key path in it.
+
+    Raises ``ConfigError`` naming ``source`` and the line for anything that is not a plain mapping.
+    """
+    lines: dict[KeyPath, int] = {}
+    try:
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            value = {} if node is None else _construct(node, (), lines)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        problem = str(error.problem or error.context or "not readable")
+        raise ConfigError("{file}:{line}: not valid YAML: {problem}", file=source, line=line, problem=problem) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError("{file}: not valid YAML: {problem}", file=source, problem=problem) from None
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise ConfigError("{file}:1: expected 'key: value' lines, found something else", file=source)
+    return value, lines
+
+
+def load_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+    """``parse_yaml`` of a file. Raises ``ConfigError`` when it cannot be read."""
+    return parse_yaml(read_text(path, limit=MAX_BYTES, error=ConfigError), str(path))
+
+
+def parse_scalar(text: str) -> Any:
+    """The value after ``key=`` on a command line, read as YAML would (``1e-3``, ``true``, ``[a, b]``)."""
+    value, _ = parse_yaml(f"value: {text}" if text else "value: ''", "--set")
+    return value["value"]

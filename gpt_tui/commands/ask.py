@@ -1,0 +1,73 @@
+"""``gpt-tui ask``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from ..i18n import _
+from ..sampling_options import add_model_arguments, add_sampling_arguments, load_model, sampling_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text", metavar="TEXT", help=_("the question"))
+    add_model_arguments(parser)
+    add_sampling_arguments(parser)
+    parser.add_argument("--json", action="store_true", help=_("tokens, their probabilities and the rate as JSON"))
+
+
+def run(args: argparse.Namespace) -> int:
+    loaded = load_model(args)
+    sampling = sampling_of(args, loaded)
+    if args.json:
+        print(json.dumps(answer_json(loaded, args.text, sampling, args.seed), ensure_ascii=False))
+    else:
+        print_answer(loaded, args.text, sampling, args.seed, args.show_label)
+    return 0
+
+
+def answer_json(loaded: Any, question: str, sampling: Any, seed: int | None) -> dict[str, Any]:
+    """An answer in the form that scripts read."""
+    from core.generate import Token, generate
+
+    tokens: list[dict[str, Any]] = []
+    for item in generate(loaded, question, sampling, seed=seed):
+        if isinstance(item, Token):
+            if item.id >= 0:
+                tokens.append({"text": item.text, "p": item.p})
+            continue
+        return {
+            "text": item.text,
+            "stop_reason": item.stop_reason,
+            "stop": item.stop or None,
+            "tokens": tokens,
+            "tokens_per_second": item.tokens_per_second,
+            "prompt_tokens": item.prompt_tokens,
+            "first_token_seconds": item.prefill_seconds,
+        }
+    raise AssertionError("a generation ends with an Answer")
+
+
+def print_answer(loaded: Any, question: str, sampling: Any, seed: int | None, label: bool) -> str:
+    """Stream an answer to standard output, safely; returns its text."""
+    from core.generate import Token, generate
+    from core.template import TEMPLATES
+    from core.text import printable
+
+    if label:
+        sys.stdout.write(TEMPLATES[loaded.config.data.template].answer_label)
+    text = ""
+    blanks = ""  # blanks at the end of the answer are not part of it: they wait for what follows
+    for item in generate(loaded, question, sampling, seed=seed):
+        if isinstance(item, Token):
+            shown = blanks + item.shown
+            body = shown.rstrip() if sampling.trim_leading else shown
+            blanks = shown[len(body) :]
+            sys.stdout.write(printable(body, keep_newlines=True))
+            sys.stdout.flush()
+        else:
+            text = item.text
+    print()
+    return text

@@ -1,0 +1,73 @@
+"""``gpt-tui eval``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ..format import percent, table
+from ..i18n import _
+from ..sampling_options import add_model_arguments, load_model
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--data", metavar="FILE", help=_("questions with their answers (default: the run's validation rows)")
+    )
+    parser.add_argument("--show", action="store_true", help=_("print every row with its verdict"))
+    parser.add_argument("--json", action="store_true", help=_("counts and rates as JSON"))
+
+
+def run(args: argparse.Namespace) -> int:
+    from core.doctor import unique_rows
+    from core.errors import DataError
+    from core.evaluate import ask_all, questions_of, summary, summary_by_kind
+    from core.records import find_data, read_records
+    from core.template import TEMPLATES
+    from core.text import printable
+
+    loaded = load_model(args)
+    name = args.data or loaded.config.data.valid
+    if not name:
+        raise DataError("this run has no validation file; name one with --data FILE")
+    path = find_data(name)
+    records = questions_of(unique_rows(list(read_records(path))))
+    if not records:
+        raise DataError("{path}: no question with an answer in it", path=str(path))
+    template = TEMPLATES[loaded.config.data.template]
+    graded = list(ask_all(loaded.model, loaded.tokenizer, template, loaded.config.sampling, records))
+    result = summary(graded)
+    kinds = summary_by_kind(graded)
+    if args.json:
+        if kinds:
+            result["by_kind"] = kinds
+        if args.show:
+            result["rows"] = [
+                {"prompt": g.prompt, "expected": g.expected, "answer": g.answer, "verdict": g.verdict} for g in graded
+            ]
+        print(json.dumps(result, ensure_ascii=False))
+        return 0
+    if args.show:
+        for item in graded:
+            print(f"{item.verdict:8} {printable(item.prompt)}")
+            print(f"         {_('expected')}: {printable(item.expected)}")
+            if item.verdict != "EXACT":
+                print(f"         {_('answer')}: {printable(item.answer)}")
+    rows = [
+        [label, *[str(value[key]) for key in ("exact", "contains", "miss", "total")], percent(value["exact_rate"]),
+         f"{percent(value['ci95'][0])} – {percent(value['ci95'][1])}", percent(value["majority_rate"])]
+        for label, value in [(_("all"), result), *[(printable(kind), value) for kind, value in kinds.items()]]
+    ]  # fmt: skip
+    header = [
+        "",
+        "EXACT",
+        "CONTAINS",
+        "MISS",
+        _("rows"),
+        _("exact"),
+        _("95 % interval"),
+        _("commonest answer"),
+    ]
+    print("\n".join(table(rows, header, right=range(1, 8))))
+    return 0

@@ -1,0 +1,117 @@
+"""``gpt-tui runs``: list, show, delete."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from ..format import duration, number, percent, table
+from ..i18n import _
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", metavar="list|show|delete", nargs="?", default="list", choices=["list", "show", "delete"]
+    )
+    parser.add_argument("run", metavar="RUN", nargs="?", help=_("which run"))
+    parser.add_argument("--yes", action="store_true", help=_("delete without asking"))
+    parser.add_argument("--json", action="store_true", help=_("as JSON"))
+
+
+def run(args: argparse.Namespace) -> int:
+    from core.errors import RunError
+    from core.runs import find_run, list_runs, runs_folder
+
+    folder = runs_folder(args.runs_dir)
+    if args.action == "list":
+        return _list([summary(run) for run in list_runs(folder)], args.json, str(folder))
+    if args.run is None and args.action == "delete":
+        raise RunError("which run? gpt-tui runs delete NAME")
+    target = find_run(folder, args.run)
+    if args.action == "show":
+        return _show(target, args.json)
+    if not args.yes:
+        if not sys.stdin.isatty():
+            raise RunError("{run}: add --yes to delete it without being asked", run=target.name)
+        print(_("delete {path} with all its checkpoints? [y/N] ").format(path=target.path), end="", flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes", "是"):
+            return 1
+    target.delete()
+    print(_("deleted: {path}").format(path=target.path))
+    return 0
+
+
+def summary(run: Any) -> dict[str, Any]:
+    """What a list of runs shows of one, from its report or, while there is none, from its events."""
+    from core.errors import UserError
+    from core.events import Eval, Started, Step
+
+    try:
+        recipe, report = run.config().recipe, run.report()
+    except UserError as error:
+        return {"run": run.name, "state": "damaged", "problem": str(error)}
+    found: dict[str, Any] = {"run": run.name, "state": run.state(), "recipe": recipe}
+    if report:
+        found |= {key: report.get(key) for key in ("parameters", "steps", "best_loss", "train_seconds")}
+        exact = (report.get("exact") or {}).get("valid") or (report.get("exact") or {}).get("train")
+        found["exact_rate"] = exact["exact_rate"] if exact else None
+        return found
+    for event in run.read_metrics():
+        if isinstance(event, Started):
+            found["parameters"] = event.parameters
+        elif isinstance(event, Step):
+            found |= {"steps": event.step, "train_seconds": event.elapsed}
+        elif isinstance(event, Eval):
+            found["best_loss"] = event.best
+    return found
+
+
+def _list(found: list[dict[str, Any]], as_json: bool, folder: str) -> int:
+    from core.text import printable
+
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+        return 0
+    if not found:
+        print(_("no runs in {folder}; train one: gpt-tui --no-ui train").format(folder=folder))
+        return 0
+    rows = [
+        [
+            printable(item["run"]), _(item["state"]), printable(str(item.get("recipe") or "–")),
+            f"{item['parameters']:,}" if item.get("parameters") else "–", str(item.get("steps") or "–"),
+            number(item.get("best_loss")), percent(item.get("exact_rate")), duration(item.get("train_seconds")),
+        ]
+        for item in found
+    ]  # fmt: skip
+    header = [
+        _("run"),
+        _("state"),
+        _("recipe"),
+        _("parameters"),
+        _("steps"),
+        _("best loss"),
+        _("exact"),
+        _("time"),
+    ]
+    print("\n".join(table(rows, header, right=range(3, 8))))
+    return 0
+
+
+def _show(run: Any, as_json: bool) -> int:
+    from core.checkpoint import step_checkpoints
+    from core.config import to_yaml
+
+    report = run.report()
+    if as_json:
+        print(json.dumps({**summary(run), "report": report, "settings": run.config().to_dict()}, ensure_ascii=False))
+        return 0
+    _list([summary(run)], False, "")
+    print(_("checkpoints: {names}").format(
+        names=", ".join([p.name for p in step_checkpoints(run.checkpoints)]
+                        + [n for n in ("best", "int8") if (run.checkpoints / n).is_dir()]) or "–"))  # fmt: skip
+    for probe in (report or {}).get("probes", []):
+        print(f"  {'✓' if probe['exact'] else '✗'} {probe['prompt']} → {probe['answer']}")
+    print(to_yaml(run.config().to_dict()), end="")
+    return 0

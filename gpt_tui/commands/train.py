@@ -1,0 +1,147 @@
+"""``gpt-tui train``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ..i18n import _
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", metavar="NAME|FILE", help=_("what to train; see gpt-tui params --recipe"))
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, help=_("settings (default: ./config.yaml if it is there)")
+    )
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides",
+        help=_("change one setting, e.g. training.lr=1e-3; may be repeated"),
+    )  # fmt: skip
+    parser.add_argument("--data", metavar="FILE", help=_("train on this file instead of the recipe's"))
+    parser.add_argument("--valid", metavar="FILE", help=_("evaluate on this file"))
+    parser.add_argument("--steps", metavar="N", type=int, help=_("number of optimizer steps"))
+    parser.add_argument("--minutes", metavar="N", type=float, help=_("time budget; the learning rate falls to its end"))
+    parser.add_argument("--run", metavar="NAME", help=_("name of the run (default: recipe and time)"))
+    parser.add_argument(
+        "--resume", metavar="RUN", nargs="?", const="", help=_("go on with a run (default: the newest one)")
+    )
+    parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
+
+
+def config_arguments(args: argparse.Namespace) -> list[str]:
+    """The short options as ``key=value`` overrides, before those given with --set."""
+    found: list[str] = []
+    if args.data is not None:
+        found += [f"data.train={json.dumps(_absolute(args.data))}", "data.valid="]
+    if args.valid is not None:
+        found.append(f"data.valid={json.dumps(_absolute(args.valid))}")
+    if args.minutes is not None:
+        found += [f"training.max_minutes={args.minutes!r}", "training.max_epochs=null"]
+        found.append("training.max_steps=" + ("null" if args.steps is None else str(args.steps)))
+    elif args.steps is not None:
+        found += [f"training.max_steps={args.steps}", "training.max_epochs=null", "training.max_minutes=null"]
+    return [item if item != "data.valid=" else "data.valid=null" for item in found] + list(args.overrides)
+
+
+def _absolute(name: str) -> str:
+    return str(Path(name).expanduser().absolute())
+
+
+def run(args: argparse.Namespace) -> int:
+    from core.config import load_config
+    from core.control import Control
+    from core.runs import find_run, new_run, runs_folder
+
+    overrides = config_arguments(args)
+    folder = runs_folder(args.runs_dir)
+    config = None
+    if args.resume is not None:
+        target = find_run(folder, args.resume or args.run)
+        if args.recipe or args.config or overrides:
+            base = args.config or target.path / "config.yaml"
+            config = load_config(args.recipe, base if not args.recipe else args.config, overrides)
+    else:
+        file = args.config
+        if file is None and args.recipe is None:
+            here = Path("config.yaml")
+            file = here if here.is_file() else None
+        recipe = args.recipe or (None if file else "teacher")
+        config = load_config(recipe, file, overrides)
+        target = new_run(folder, args.run, config.recipe)
+    control = Control()
+    with stop_on_signals(control):
+        finished = _listen(args, target, config, control)
+    return {"SIGINT": 130, "SIGTERM": 143}.get(control.stop, 0 if finished else 1)
+
+
+def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) -> bool:
+    """Print the events of a training; True if it ended by itself."""
+    from core.events import Finished, Started, Step
+    from core.train import train
+
+    from ..console import Console, LogFile, lines
+    from ..format import duration
+
+    console, log = Console(), LogFile(target.path / "train.log")
+    total: int | None = None
+    end: Finished | None = None
+    try:
+        for event in train(config, target, control, resume=args.resume is not None):
+            if isinstance(event, Started):
+                total = event.total_steps
+            elif isinstance(event, Finished):
+                end = event
+                console.clear()
+            for line in lines(event, total):
+                log.write(line)
+                if not args.json:
+                    console.print(line)
+            if args.json:
+                console.print(json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False))
+            elif isinstance(event, Step):
+                console.progress(event.progress, _("loss {loss:.4f}  eta {eta}").format(
+                    loss=event.loss, eta=duration(event.eta)))  # fmt: skip
+    except Exception as error:
+        log.write(f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        console.clear()
+        log.close()
+    if end is not None and not args.json:
+        print(_("saved in {path}").format(path=target.path))
+        if not control.stop:
+            print(_('ask it: gpt-tui ask "…" --run {run}').format(run=target.name))
+        else:
+            print(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=target.name))
+    return end is not None and not control.stop
+
+
+@contextlib.contextmanager
+def stop_on_signals(control: Any) -> Iterator[None]:
+    """First Ctrl+C or SIGTERM: finish the step, save, end. Second: end at once. A hang-up: go on."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del frame
+        if control.stop:
+            os._exit(128 + number)
+        control.request_stop(signal.Signals(number).name)
+        with contextlib.suppress(OSError):
+            print("\n" + _("stopping after this step and saving; once more to stop at once"), file=sys.stderr)
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    before = {number: signal.signal(number, handle) for number in numbers}
+    if hasattr(signal, "SIGHUP"):
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,3 @@
+"""Chinese for the texts of ``i18n``."""
+
+TEXTS: dict[str, str] = {}
