@@ -99,7 +99,7 @@ def rope_table(length: int, head_dim: int, theta: float) -> Tensor:
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Turn the pairs of ``x`` (batch, time, heads, head_dim) by its angle; ``table`` (2, (batch,) time, 1, head_dim)."""
+    """Turn the pairs of ``x`` (batch, time, heads, head_dim) by ``table`` (2, [batch,] time, 1, head_dim)."""
     half = x.shape[-1] // 2
     swapped = torch.cat([x[..., half:], x[..., :half]], dim=-1)
     return x * table[0] + swapped * table[1]
