@@ -21,13 +21,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from torch import Tensor
 
-from .errors import CheckpointError
+from .errors import CheckpointError, Phrase
 from .storage import fsync_folder, open_regular, read_bytes, read_json, remove_tree, write_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 MAX_WEIGHTS = 64 * 2**30
 _STEP_NAME = re.compile(r"step-(\d{8})")
+_FILE_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
+_REQUIRED = {"model.safetensors", "state.json", "tokenizer.json"}
 _DTYPES = {
     torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16",
     torch.int8: "I8", torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8",
@@ -125,7 +127,11 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
         old = _old_name(folder)
         remove_tree(old)
         os.rename(folder, old)
-        os.rename(temporary, folder)
+        try:
+            os.rename(temporary, folder)
+        except OSError:
+            os.rename(old, folder)
+            raise
         fsync_folder(folder.parent)
         remove_tree(old)
     else:
@@ -134,7 +140,7 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
 
 
 def _old_name(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
+    return folder.parent / f".{folder.name}.old"
 
 
 def verify(folder: Path) -> dict[str, Any]:
@@ -143,11 +149,11 @@ def verify(folder: Path) -> dict[str, Any]:
         raise CheckpointError("{path}: no such checkpoint", path=str(folder))
     manifest = read_json(folder / MANIFEST, limit=1_000_000, error=CheckpointError)
     files = manifest.get("files") if isinstance(manifest, dict) else None
-    if not isinstance(files, dict) or manifest.get("format") != FORMAT or "model.safetensors" not in files:
+    if not isinstance(files, dict) or manifest.get("format") != FORMAT or not _REQUIRED <= files.keys():
         raise CheckpointError("{path}: damaged: not a manifest of this program", path=str(folder / MANIFEST))
     for name, entry in files.items():
-        path = folder / str(name)
-        if Path(name).name != name or not isinstance(entry, dict):
+        path = folder / name
+        if not _FILE_NAME.fullmatch(name) or not isinstance(entry, dict):
             raise CheckpointError("{path}: damaged: a file outside the checkpoint", path=str(folder / MANIFEST))
         if path.is_symlink():
             raise CheckpointError("{path}: is a link, expected a file", path=str(path))
@@ -218,7 +224,9 @@ def resolve(checkpoints: Path, which: str) -> Path:
             return folder
     there = [name for name in ("best", "int8") if (checkpoints / name).is_dir()]
     there += [path.name for path in step_checkpoints(checkpoints)]
-    raise CheckpointError("no checkpoint '{which}'; there are: {names}", which=which, names=", ".join(there) or "none")
+    raise CheckpointError(
+        "no checkpoint '{which}'; there are: {names}", which=which, names=", ".join(there) or Phrase("none")
+    )
 
 
 def prune(checkpoints: Path, keep: int) -> None:

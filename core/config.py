@@ -6,6 +6,7 @@ value is one line: file and line, the key, what was found, what is allowed, and 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +15,14 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from .errors import ConfigError
+from .errors import ConfigError, Phrase
 from .schema import Settings
-from .yamlio import KeyPath, load_yaml, parse_scalar
+from .yamlio import KeyPath, dump_yaml, load_yaml, parse_scalar
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -41,6 +42,8 @@ class Setting:
     high: float | None
     open_low: bool
     """The lower bound itself is not allowed."""
+    open_high: bool
+    """The upper bound itself is not allowed."""
     unit: str
     help: str
     live: bool
@@ -48,24 +51,33 @@ class Setting:
     default: Any
 
     def allowed(self) -> str:
-        """What a person may write here, in words."""
+        """What a person may write here, in words: a ``Phrase``."""
         if self.kind == "choice":
-            words = "one of " + ", ".join(self.choices)
+            words = Phrase("one of {choices}", choices=", ".join(self.choices))
         elif self.kind == "bool":
-            words = "true or false"
+            words = Phrase("true or false")
         elif self.kind in ("int", "float"):
-            words = "a whole number" if self.kind == "int" else "a number"
-            low = None if self.low is None else _plain(self.low)
-            high = None if self.high is None else _plain(self.high)
-            if low is not None and high is not None:
-                words += f" above {low} and up to {high}" if self.open_low else f" from {low} to {high}"
-            elif low is not None:
-                words += f" above {low}" if self.open_low else f" of at least {low}"
+            words = self._bounds(Phrase("a whole number") if self.kind == "int" else Phrase("a number"))
         elif self.kind == "list":
-            words = "a list"
+            words = Phrase("a list")
         else:
-            words = "text"
-        return words + (" or empty" if self.optional else "")
+            words = Phrase("text")
+        return Phrase("{words} or empty", words=words) if self.optional else words
+
+    def _bounds(self, number: Phrase) -> Phrase:
+        if self.low is None:
+            return number
+        low = _plain(self.low)
+        if self.high is None:
+            if self.open_low:
+                return Phrase("{number} above {low}", number=number, low=low)
+            return Phrase("{number} of at least {low}", number=number, low=low)
+        high = _plain(self.high)
+        if self.open_low:
+            return Phrase("{number} above {low} and up to {high}", number=number, low=low, high=high)
+        if self.open_high:
+            return Phrase("{number} from {low} to below {high}", number=number, low=low, high=high)
+        return Phrase("{number} from {low} to {high}", number=number, low=low, high=high)
 
 
 def _plain(number: float) -> str:
@@ -87,7 +99,7 @@ def _describe(key: str, info: FieldInfo) -> Setting:
     else:
         kind = {bool: "bool", int: "int", float: "float"}.get(annotation, "text")
     low = high = None
-    open_low = False
+    open_low = open_high = False
     for bound in info.metadata:
         if isinstance(bound, Ge):
             low = float(bound.ge)  # type: ignore[arg-type]
@@ -96,12 +108,10 @@ def _describe(key: str, info: FieldInfo) -> Setting:
         elif isinstance(bound, Le):
             high = float(bound.le)  # type: ignore[arg-type]
         elif isinstance(bound, Lt):
-            high = float(bound.lt)  # type: ignore[arg-type]
-        elif isinstance(bound, MaxLen):
-            high = None
+            high, open_high = float(bound.lt), True  # type: ignore[arg-type]
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     return Setting(
-        key, kind, optional, choices, low, high, open_low,
+        key, kind, optional, choices, low, high, open_low, open_high,
         unit=str(extra.get("unit", "")), help=info.description or "", live=bool(extra.get("live")),
         default=info.get_default(call_default_factory=True),
     )  # fmt: skip
@@ -169,15 +179,15 @@ def load_config(
     source = ""
     if recipe is not None:
         path = recipe_path(recipe)
-        merged, lines = load_yaml(path)
+        merged, lines = _load_settings(path)
         merged.setdefault("recipe", path.stem)
         _anchor_paths(merged, path.parent)
         source = str(path)
     if file is not None:
-        values, file_lines = load_yaml(file)
+        values, file_lines = _load_settings(file)
         base = values.get("recipe")
         if recipe is None and isinstance(base, str) and base in recipe_names():
-            merged, _ = load_yaml(recipe_path(base))
+            merged, _ = _load_settings(recipe_path(base))
         _anchor_paths(values, file.parent)
         _merge(merged, values)
         lines, source = file_lines, str(file)
@@ -190,8 +200,19 @@ def load_config(
             raise ConfigError("--set {key}: unknown setting{hint}", key=key, hint=_nearest(key, settings()))
         value = parse_scalar(text.strip())
         _merge(merged, _nest({key: value}))
-        lines = {path: n for path, n in lines.items() if ".".join(map(str, path)) != key}
+        lines = {path: n for path, n in lines.items() if not _within(".".join(map(str, path)), key)}
     return _validate(merged, source=source, lines=lines, overridden=overrides)
+
+
+def _load_settings(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+    """A file of settings; a section whose lines were all taken out is as good as absent."""
+    values, lines = load_yaml(file)
+    sections = [key for key in Settings.model_fields if key not in settings()]
+    return {key: value for key, value in values.items() if value is not None or key not in sections}, lines
+
+
+def _within(key: str, parent: str) -> bool:
+    return key == parent or key.startswith(parent + ".")
 
 
 def recipe_path(recipe: str) -> Path:
@@ -199,8 +220,9 @@ def recipe_path(recipe: str) -> Path:
     if recipe in recipe_names():
         return RECIPES / f"{recipe}.yaml"
     path = Path(recipe)
-    if path.suffix in (".yaml", ".yml") or path.exists():
-        return path
+    with contextlib.suppress(OSError):  # a name too long
+        if path.suffix in (".yaml", ".yml") or path.exists():
+            return path
     raise ConfigError(
         "unknown recipe '{recipe}'{hint}; there are: {names}",
         recipe=recipe,
@@ -211,9 +233,7 @@ def recipe_path(recipe: str) -> Path:
 
 def to_yaml(values: Mapping[str, Any]) -> str:
     """Settings as YAML text that ``load_yaml`` reads back to the same values."""
-    import yaml
-
-    return yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False, default_flow_style=False, width=1000)
+    return dump_yaml(values)
 
 
 def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
@@ -260,42 +280,63 @@ def _validate(
     loc = tuple(part for part in first["loc"])
     key = ".".join(str(part) for part in loc)
     line = next((lines[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in lines), None)
-    set_here = any(item.partition("=")[0].strip() == key for item in overridden)
+    set_here = any(_within(key, item.partition("=")[0].strip()) for item in overridden)
     where = "--set" if set_here else f"{source}:{line}" if line is not None and source else source
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    more = Phrase(" (and {count} more)", count=len(details) - 1) if len(details) > 1 else ""
     raise ConfigError(
         "{where}{key}: {problem}{more}",
         where=f"{where}: " if where else "",
-        key=key or "settings",
+        key=key or Phrase("settings"),
         problem=_problem(key, first),
         more=more,
     )
 
 
-def _problem(key: str, detail: ErrorDetails) -> str:
+def _problem(key: str, detail: ErrorDetails) -> Phrase:
     if detail["type"] == "settings":
-        return detail["msg"]
+        values = dict(detail["ctx"])
+        return Phrase(values.pop("template"), **values)
     if detail["type"] == "extra_forbidden":
         parent = key.rpartition(".")[0]
         here = [k for k in settings() if k.rpartition(".")[0] == parent]
         sections = list(Settings.model_fields) if not parent else []
-        return "unknown setting" + (_nearest(key, here + sections) or _nearest(key, settings()))
+        hint = _nearest(key, here + sections) or _nearest(key, settings())
+        return Phrase("unknown setting{hint}", hint=hint)
+    if detail["type"] == "missing":
+        return Phrase("is missing")
     known = settings().get(key)
     if known is None and key in Settings.model_fields:
-        return f"found {_shown(detail['input'])}, expected a group of 'key: value' lines"
-    allowed = known.allowed() if known is not None else detail["msg"].lower()
-    return f"found {_shown(detail['input'])}, allowed: {allowed}"
+        return Phrase("found {value}, expected a group of 'key: value' lines", value=_shown(detail["input"]))
+    if detail["type"] in _LIMITS:
+        allowed: str = Phrase(_LIMITS[detail["type"]], **detail["ctx"])
+    else:
+        allowed = known.allowed() if known is not None else Phrase(detail["msg"].lower())
+    return Phrase("found {value}, allowed: {allowed}", value=_shown(detail["input"]), allowed=allowed)
+
+
+#: What pydantic calls a text or list beyond its limits, and what is allowed instead.
+_LIMITS = {
+    "string_too_short": "text that is not empty",
+    "string_too_long": "text of at most {max_length} characters",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "too_long": "a list of at most {max_length}",
+}
 
 
 def _shown(value: Any) -> str:
-    text = repr(value) if not isinstance(value, (dict, list)) else ("a group" if isinstance(value, dict) else "a list")
+    if value is None:
+        return Phrase("nothing")
+    if isinstance(value, (dict, list)):
+        return Phrase("a group") if isinstance(value, dict) else Phrase("a list")
+    text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _nearest(key: str, known: Any) -> str:
     names = list(known)
     tails = {name.rpartition(".")[2]: name for name in names}
-    match = difflib.get_close_matches(key, names, n=1, cutoff=0.75)
-    if not match:
-        match = [tails[m] for m in difflib.get_close_matches(key.rpartition(".")[2], tails, n=1, cutoff=0.6)]
-    return f", did you mean '{match[0]}'?" if match else ""
+    section, _, leaf = key.rpartition(".")
+    match = [tails[m] for m in difflib.get_close_matches(leaf, tails, n=1, cutoff=0.6)]
+    if not match and section not in Settings.model_fields:  # else the section alone would make any two keys alike
+        match = difflib.get_close_matches(key, names, n=1, cutoff=0.75)
+    return Phrase(", did you mean '{name}'?", name=match[0]) if match else ""

@@ -46,7 +46,10 @@ class Corpus:
 
 def unique_rows(records: Sequence[Record]) -> list[Record]:
     """Each row once, in the order of first appearance."""
-    return list({row_key(record): record for record in reversed(records)}.values())[::-1]
+    found: dict[tuple[Any, ...], Record] = {}
+    for record in records:
+        found.setdefault(row_key(record), record)
+    return list(found.values())
 
 
 def load_corpus(config: Config) -> Corpus:

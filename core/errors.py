@@ -9,13 +9,32 @@ from __future__ import annotations
 from typing import Any
 
 
+class Phrase(str):
+    """A piece of a message, in English, that keeps its template and values: ``Phrase("{n} rows", n=3)``.
+
+    It stands among the values of an error, a notice or another phrase, and is a plain string to all who do not
+    translate.
+    """
+
+    template: str
+    values: dict[str, Any]
+
+    def __new__(cls, template: str, /, **values: Any) -> Phrase:
+        phrase = super().__new__(cls, template.format(**values) if values else template)
+        phrase.template, phrase.values = template, values
+        return phrase
+
+    def __str__(self) -> str:
+        return self  # not a bare copy: what goes through str(error) can still be translated
+
+
 class UserError(Exception):
     """Something the user can put right. ``str()`` is one English line."""
 
     def __init__(self, template: str, /, **values: Any) -> None:
         self.template = template
         self.values = values
-        super().__init__(template.format(**values) if values else template)
+        super().__init__(Phrase(template, **values))
 
 
 class ConfigError(UserError):

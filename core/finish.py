@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from . import checkpoint, machine
 from .config import Config
 from .evaluate import Graded, ask_all, questions_of, summary, summary_by_kind
 from .events import Event, Notice, Quantized, Saved, State, Verified
+from .generate import answer
 from .model import GPT
 from .prepare import Prepared
 from .quantize import quantize_weights
@@ -18,6 +20,10 @@ from .runs import LoadedModel, Run, load_model
 
 #: Questions on which int8 and fp32 are compared: enough for a share within 5 points, little enough for 1 s.
 AGREEMENT_QUESTIONS = 100
+
+
+#: Questions answered one by one for the rate that a person in a chat would see.
+RATE_QUESTIONS = 8
 
 
 def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, Any]) -> Iterator[Event]:
@@ -75,15 +81,10 @@ def _write_int8(run: Run, loaded: LoadedModel, prepared: Prepared, report: dict[
         return
     small = load_model(folder)
     yield Saved(loaded.step, str(folder), "int8", small.bytes)
-    records = next((r[:AGREEMENT_QUESTIONS] for _, r in _parts(prepared, AGREEMENT_QUESTIONS)), [])
-    answers, rates = [], []
-    for model in (loaded.model, small.model):
-        begin = time.perf_counter()
-        graded = {item.prompt: item.answer for item in _ask(model, loaded.config, prepared, records)}
-        seconds = time.perf_counter() - begin
-        tokens = sum(len(prepared.tokenizer.encode(text)) + 1 for text in graded.values())
-        answers.append(graded)
-        rates.append(tokens / seconds if records else 0.0)
+    records = next((r for _, r in _parts(prepared, AGREEMENT_QUESTIONS)), [])
+    models = (loaded, small)
+    answers = [{g.prompt: g.answer for g in _ask(m.model, m.config, prepared, records)} for m in models]
+    rates = [_decode_rate(model, records[:RATE_QUESTIONS]) for model in models]
     same = sum(answers[0][prompt] == answers[1].get(prompt) for prompt in answers[0])
     event = Quantized(
         loaded.step, str(folder), small.bytes, loaded.bytes, same / len(answers[0]) if answers[0] else 1.0,
@@ -91,3 +92,9 @@ def _write_int8(run: Run, loaded: LoadedModel, prepared: Prepared, report: dict[
     )  # fmt: skip
     report["int8"] = {key: value for key, value in event.to_json().items() if key not in ("kind", "step", "path")}
     yield event
+
+
+def _decode_rate(loaded: LoadedModel, records: Sequence[Record]) -> float:
+    """Tokens per second of single answers, the middle one of all; 0 where nothing was asked."""
+    rates = [answer(loaded, record.prompt).tokens_per_second for record in records]
+    return statistics.median(rates) if rates else 0.0

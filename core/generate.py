@@ -77,6 +77,11 @@ class AnswerText:
         self.text = ""
         self.stopped = ""
 
+    @property
+    def empty(self) -> bool:
+        """Nothing to show so far, not even what is held back: an answer that ended here would be none."""
+        return not (self.text + self._pending).strip()
+
     def push(self, token: int) -> str:
         """The newly visible text; sets ``stopped`` to the stop string once one is complete."""
         return self._take(self._stream.push(token), final=False)
@@ -87,12 +92,14 @@ class AnswerText:
 
     def _take(self, piece: str, final: bool) -> str:
         self._pending += piece
-        if not self.text:
-            # A stop string before the first visible character would make an empty answer: it is trimmed.
-            self._pending = self._pending.lstrip(LEADING) if self._trim else self._pending
-            if self._stops and not self._trim:
-                self._pending = self._drop_leading_stops(self._pending)
-        cut, found = self._first_stop(self._pending)
+        while True:
+            if self._trim and not self.text:
+                self._pending = self._pending.lstrip(LEADING)
+            cut, found = self._first_stop(self._pending)
+            if not found or (self.text + self._pending[:cut]).strip():
+                break
+            # Before the first visible character a stop string would make an empty answer: it is dropped.
+            self._pending = self._pending[:cut] + self._pending[cut + len(found) :]
         if found:
             self.stopped, keep, hold = found, self._pending[:cut], ""
         else:
@@ -103,16 +110,10 @@ class AnswerText:
         self.text += keep
         return keep
 
-    def _drop_leading_stops(self, text: str) -> str:
-        while stop := next((s for s in self._stops if text.startswith(s)), ""):
-            text = text[len(stop) :]
-        return text
-
     def _first_stop(self, text: str) -> tuple[int, str]:
+        """Where the stop string begins that is complete first, however the text is cut into tokens."""
         places = [(text.find(stop), stop) for stop in self._stops if stop in text]
-        # At the very start of the answer there is nothing to stop yet.
-        places = [(at, stop) for at, stop in places if at > 0 or self.text]
-        return min(places, default=(-1, ""))
+        return min(places, key=lambda place: (place[0] + len(place[1]), place[0]), default=(-1, ""))
 
     def _may_become_stop(self, text: str) -> int:
         longest = max((len(stop) for stop in self._stops), default=1) - 1
@@ -175,7 +176,7 @@ def stream(
     if seed is None:
         generator.seed()
     else:
-        generator.manual_seed(seed)
+        generator.manual_seed(seed % 2**63)
     limit = min(config.max_new_tokens, model.config.seq_len - len(prompt) + 1)
     cache = Cache.empty(model, 1, len(prompt) + limit)
     never, without_end = forbidden_tokens(tokenizer)
@@ -188,7 +189,7 @@ def stream(
     for count in range(limit):
         hidden = model(pending, cache)
         logits = model.logits(hidden[0, -1]).float().cpu()
-        too_short = count < config.min_new_tokens or not text.text.strip()
+        too_short = count < config.min_new_tokens or text.empty
         allowed = logits + (without_end if too_short else never)
         token = choose(allowed, torch.tensor(sorted(set(used)), dtype=torch.long), config, generator)
         if not count:
@@ -249,7 +250,8 @@ def answer_batch(
 def _greedy_rows(model: GPT, tokenizer: Tokenizer, prompts: list[list[int]], config: SamplingConfig) -> list[str]:
     device = next(model.parameters()).device
     width = max(map(len, prompts))
-    limit = min(config.max_new_tokens, model.config.seq_len - width + 1)
+    limits = [min(config.max_new_tokens, model.config.seq_len - len(prompt) + 1) for prompt in prompts]
+    limit = max(limits)
     tokens = torch.full((len(prompts), width), tokenizer.pad, dtype=torch.long)
     padding = torch.zeros(len(prompts), width + limit, dtype=torch.bool)
     for row, prompt in enumerate(prompts):
@@ -273,7 +275,7 @@ def _greedy_rows(model: GPT, tokenizer: Tokenizer, prompts: list[list[int]], con
             for i, row in enumerate(alive):
                 already = torch.tensor(sorted(set(used[row])), dtype=torch.long, device=device)
                 logits[i] = penalize_repetition(logits[i], already, config.repetition_penalty)
-        short = torch.tensor([count < config.min_new_tokens or not texts[row].text.strip() for row in alive])
+        short = torch.tensor([count < config.min_new_tokens or texts[row].empty for row in alive])
         logits += torch.where(short.to(device)[:, None], without_end, never)
         chosen = logits.argmax(dim=-1).tolist()
         stay: list[int] = []
@@ -282,7 +284,7 @@ def _greedy_rows(model: GPT, tokenizer: Tokenizer, prompts: list[list[int]], con
                 continue
             used[row].append(token)
             texts[row].push(token)
-            if not texts[row].stopped:
+            if not texts[row].stopped and count + 1 < limits[row]:
                 stay.append(i)
         if not stay:
             break

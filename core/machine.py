@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import platform
 import sys
 import time
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,19 @@ def processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
+@cache
+def code_version() -> dict[str, str]:
+    """The version of this program, and a SHA-256 over the engine's own source files."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    try:
+        version = metadata.version("gpt-tui")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        version = "unknown"
+    return {"version": version, "sha256": digest.hexdigest()}
+
+
 def describe() -> dict[str, Any]:
     """The machine and the versions, for a report: no host name, no user name."""
     import torch
@@ -154,4 +169,5 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "code": code_version(),
     }

@@ -13,12 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .kernels import dropout, rms_norm, rotate
 from .schema import ModelConfig
 
 #: Up to this many tokens plain matrix products beat the fused attention kernel, whose backward is slow for
 #: short rows on a CPU (32 x 4 heads x 110 x 64: 5.3 against 20.4 ms in bf16, 10.0 against 13.0 in fp32; at
 #: 256 tokens 33 against 45 in bf16, but 70 against 47 in fp32).
 PLAIN_ATTENTION_UP_TO = {torch.bfloat16: 384, torch.float32: 160}
+
+#: torch's CPU backend compiles a kernel for every new matrix shape and keeps it. Supervised places differ in
+#: every batch: rounded, they cost 18 % less time per token and 370 MB less memory over 60 steps.
+LOSS_ROWS = 64
 
 
 class TokenEmbedding(nn.Embedding):
@@ -38,8 +43,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = F.rms_norm(x, self.weight.shape, self.weight, self.eps)
-        return out
+        return rms_norm(x, self.weight, self.eps)
 
 
 class ScaleNorm(nn.Module):
@@ -98,13 +102,6 @@ def rope_table(length: int, head_dim: int, theta: float) -> Tensor:
     return torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)])
 
 
-def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Turn the pairs of ``x`` (batch, time, heads, head_dim) by ``table`` (2, [batch,] time, 1, head_dim)."""
-    half = x.shape[-1] // 2
-    swapped = torch.cat([x[..., half:], x[..., :half]], dim=-1)
-    return x * table[0] + swapped * table[1]
-
-
 @dataclass
 class Cache:
     """Keys and values of the tokens seen so far, so that each new token costs one row and not all."""
@@ -152,22 +149,21 @@ class Attention(nn.Module):
         if c.kv_heads < c.n_head:
             k = k.repeat_interleave(c.n_head // c.kv_heads, dim=1)
             v = v.repeat_interleave(c.n_head // c.kv_heads, dim=1)
-        dropout = c.dropout if self.training else 0.0
-        out = attend(q, k, v, mask, dropout)
+        out = attend(q, k, v, mask, c.dropout if self.training else 0.0)
         proj: Tensor = self.proj(out.transpose(1, 2).reshape(batch, time, -1))
         return proj
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, drop: float) -> Tensor:
     """softmax(q k^T / sqrt(head_dim) + mask) v, by plain products or torch's fused kernel: what is faster."""
     if k.shape[-2] > PLAIN_ATTENTION_UP_TO.get(q.dtype, 0):
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=drop)
     scores: Tensor = (q * (q.shape[-1] ** -0.5)) @ k.transpose(-2, -1)
     if mask is not None:
         scores = scores + mask
     weights = scores.softmax(dim=-1)
-    if dropout:
-        weights = F.dropout(weights, dropout)
+    if drop:
+        weights = dropout(weights, drop)
     return weights @ v
 
 
@@ -187,7 +183,7 @@ class Block(nn.Module):
         return x + self._drop(self.mlp(self.norm2(x)))
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout) if self.training and self.dropout else x
+        return dropout(x, self.dropout) if self.training and self.dropout else x
 
 
 class GPT(nn.Module):
@@ -247,7 +243,7 @@ class GPT(nn.Module):
         if self.position is not None:
             x = x + (self.position(positions) if positions is not None else self.position.weight[start : start + time])
         if self.training and self.config.dropout:
-            x = F.dropout(x, self.config.dropout)
+            x = dropout(x, self.config.dropout)
         rope = None
         if self.rope is not None:
             table = self.rope.to(x.dtype)
@@ -268,13 +264,18 @@ class GPT(nn.Module):
     def loss_sum(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Sum, not mean, of the cross-entropy in nats over the places whose target is not negative.
 
-        The output layer is computed only there: in the teacher corpus two of five places.
+        The output layer is computed only there: in the teacher corpus two of five places are given. Their
+        number is rounded up to whole ``LOSS_ROWS`` with places that do not count.
         """
         hidden = self(inputs).flatten(0, 1)
         flat = targets.flatten()
         places = (flat >= 0).nonzero().squeeze(1)
+        count = len(places)
+        places = F.pad(places, (0, -count % LOSS_ROWS))
+        wanted = flat.index_select(0, places)
+        wanted[count:] = -100
         logits = self.logits(hidden.index_select(0, places)).float()
-        return F.cross_entropy(logits, flat.index_select(0, places), reduction="sum")
+        return F.cross_entropy(logits, wanted, reduction="sum", ignore_index=-100)
 
     def _mask(self, time: int, keys: int, x: Tensor, cache: Cache | None) -> Tensor | None:
         """What is added to the scores: 0 where a token may look, -inf where it may not; None: everywhere."""
@@ -289,7 +290,9 @@ class GPT(nn.Module):
     def _causal(self, time: int, keys: int, dtype: torch.dtype, device: torch.device) -> Tensor:
         square = self._masks.get((keys, dtype, device))
         if square is None:
-            square = torch.full((keys, keys), float("-inf"), dtype=dtype, device=device).triu_(1)
+            # Kept for training too, so not a tensor of inference mode even where an evaluation is the first to ask.
+            with torch.inference_mode(False):
+                square = torch.full((keys, keys), float("-inf"), dtype=dtype, device=device).triu_(1)
             if len(self._masks) > 256:  # one per row length; cleared rather than let grow without bound
                 self._masks.clear()
             self._masks[keys, dtype, device] = square

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from types import TracebackType
 
@@ -25,15 +26,15 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # close() tries once more to write what did not fit on the disk
+            self._file.close()
 
     def write(self, event: Event) -> None:
         line = json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
-        try:
-            self._file.write(line.encode("utf-8"))
+        with contextlib.suppress(OSError):
+            # A path may hold bytes that are no UTF-8, which Python has as surrogates; \udcb5 is JSON as well.
+            self._file.write(line.encode("utf-8", "backslashreplace"))
             self._file.flush()  # a watcher reads along; the disk may take its time
-        except OSError:
-            pass
 
     def forget_after(self, step: int) -> None:
         """Before a resume from ``step``: drop later events, which are going to happen again."""

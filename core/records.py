@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError
+from .errors import DataError, Phrase
 from .storage import open_regular, read_json, read_text
 from .text import without_surrogates
 
@@ -76,10 +76,13 @@ def find_data(name: str) -> Path:
 
     Raises ``DataError`` when there is neither.
     """
-    path = Path(name).expanduser()
-    if "\0" in name or path.is_absolute() or path.exists():
-        return path
-    return bundled_file(f"data/{name.removeprefix('data/')}")
+    try:
+        path = Path(name).expanduser()
+        if "\0" in name or path.is_absolute() or path.exists():
+            return path
+        return bundled_file(f"data/{name.removeprefix('data/')}")
+    except (OSError, RuntimeError):  # too long a name, a folder not to be entered, '~' of an unknown user
+        return Path(name)  # whoever opens it says what is wrong
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -148,11 +151,13 @@ def _to_record(row: Any, where: str) -> Record:
         value = row.get(key)
         if value is None and not required:
             return ""
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value != value:  # NaN
             raise DataError("{where}: '{key}' must be text, found {kind}", where=where, key=key, kind=_kind(value))
         return without_surrogates(str(value))
 
-    fact, kind = (str(row[key]) if isinstance(row.get(key), (str, int)) else "" for key in ("fact", "kind"))
+    fact, kind = (
+        without_surrogates(str(row[key])) if isinstance(row.get(key), (str, int)) else "" for key in ("fact", "kind")
+    )
     for question, answer in PAIRS:
         if question in row and answer in row:
             turn = _checked(Turn(text(question), text(answer)), question, answer, where)
@@ -173,7 +178,7 @@ def _to_record(row: Any, where: str) -> Record:
         "{where}: no question and answer found; expected prompt/completion, query/answer, "
         "instruction/input/output, messages or text, found the keys: {keys}",
         where=where,
-        keys=", ".join(map(str, row))[:100] or "none",
+        keys=", ".join(map(str, row))[:100] or Phrase("none"),
     )
 
 
@@ -225,5 +230,7 @@ def _conversation(messages: list[Any], role_key: str, text_key: str, where: str,
 
 
 def _kind(value: Any) -> str:
+    if value != value:
+        return "NaN"  # what pandas writes for a cell that was empty
     names = {dict: "an object", list: "a list", bool: "true/false", int: "a number", float: "a number"}
     return "nothing" if value is None else names.get(type(value), "text")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import checkpoint, events
 from .config import Config, load_config, to_yaml
-from .errors import CheckpointError, ConfigError, RunError
+from .errors import CheckpointError, ConfigError, Phrase, RunError
 from .storage import (
     FolderLock,
     make_private_folder,
@@ -202,7 +202,7 @@ def find_run(folder: Path, name: str | None = None) -> Run:
             "no run '{name}' in {folder}; there are: {names}",
             name=name,
             folder=str(folder),
-            names=names or "none",
+            names=names or Phrase("none"),
         )
     for run in list_runs(folder):
         if checkpoint.step_checkpoints(run.checkpoints):

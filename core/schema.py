@@ -17,7 +17,8 @@ def _field(default: Any, help_text: str, *, unit: str = "", live: bool = False, 
 
 
 def _bad(message: str, **values: Any) -> PydanticCustomError:
-    return PydanticCustomError("settings", message, values)
+    # The template goes along for core.config: pydantic hands on the values, but of the message only its text.
+    return PydanticCustomError("settings", message, {"template": message, **values})
 
 
 class Section(BaseModel):
@@ -212,7 +213,7 @@ class SamplingConfig(Section):
 class Settings(Section):
     """All settings of a run. ``core.config.Config`` adds reading and writing."""
 
-    recipe: str = _field("custom", "The recipe these settings come from.", pattern=r"^[A-Za-z0-9][\w.-]{0,63}$")
+    recipe: str = _field("custom", "The recipe these settings come from.", pattern=r"^\w[\w.-]{0,63}$")
     description: str = _field("", "What the recipe is for.", max_length=500)
     model: ModelConfig = _field(ModelConfig(), "The network.")
     tokenizer: TokenizerConfig = _field(TokenizerConfig(), "From text to numbers.")

@@ -1,7 +1,7 @@
 """Files that survive: bounded reads of regular files only, atomic durable writes, a lock per run.
 
 A write is done when the bytes and the name are both on the disk: temporary sibling, flush, fsync, rename,
-fsync of the folder. Files are private to the user who made them (0600/0700 minus his umask).
+fsync of the folder. A file follows the user's umask; the folder of a run is his alone (0700).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import socket
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -59,7 +60,7 @@ def read_text(path: Path, *, limit: int, error: type[UserError] = UserError) -> 
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        line = data.count(b"\n", 0, problem.start) + 1
+        line = problem.object.count(b"\n", 0, problem.start) + 1  # counted behind the mark, as start is
         raise error("{path}:{line}: not UTF-8 text", path=str(path), line=line) from None
 
 
@@ -114,7 +115,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    with atomic_file(path) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))  # a surrogate, of a name no UTF-8: \udcb5 is JSON too
 
 
 def make_private_folder(path: Path) -> None:
@@ -138,7 +141,7 @@ class FolderLock:
     def acquire(self) -> None:
         """Raises ``RunError`` naming the holder when another process has it."""
         file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - held until release()
-        if not _try_lock(file):
+        if not _lock_soon(file):
             holder = _read_holder(file)
             file.close()
             raise RunError(
@@ -203,6 +206,15 @@ else:
 
     def _unlock(file: IO[str]) -> None:
         fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _lock_soon(file: IO[str]) -> bool:
+    """Lock within moments: someone who only asks ``is_held`` has the lock for some microseconds."""
+    for pause in (0.01, 0.03, 0.1):
+        if _try_lock(file):
+            return True
+        time.sleep(pause)
+    return _try_lock(file)
 
 
 def _read_holder(file: IO[str]) -> dict[str, Any]:

@@ -47,12 +47,15 @@ def without_surrogates(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        # Through UTF-16, where a high and a low one that belong together become the character they mean.
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
 
 
 def shorten(text: str, cells: int) -> str:
     """``text`` cut to a width in terminal cells (a Chinese character takes two), with … where it was cut."""
+    if cells < 1:
+        return ""
     used = 0
     for i, char in enumerate(text):
         used += cell_width(char)

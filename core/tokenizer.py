@@ -22,6 +22,7 @@ from .text import without_surrogates
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 GPT2_END = "<|endoftext|>"
+_PROBE = "Aé <eos>\n鲸🐋"  # shows missing pre-tokenizers, lower-casing, a blank put before the text
 MAX_BYTES = 100_000_000  # GPT-2's own file has 2 MB, the largest known ones 35 MB
 
 
@@ -132,7 +133,16 @@ class Tokenizer:
             )
         if isinstance(inner.model, models.BPE) and not set(_BYTE_TO_CHAR) <= set(inner.get_vocab()):
             raise DataError("{file}: the byte alphabet is incomplete, some text could not be read", file=source)
-        return cls(inner)
+        if set(inner.get_vocab().values()) != set(range(inner.get_vocab_size())):
+            raise DataError("{file}: the numbers of its tokens have gaps or come twice", file=source)
+        tokenizer = cls(inner)
+        try:
+            exact = tokenizer.decode(tokenizer.encode(_PROBE)) == _PROBE or not tokenizer.byte_level
+        except Exception:  # characters without <unk>
+            exact = False
+        if not exact:
+            raise DataError("{file}: it changes the text that it reads", file=source)
+        return tokenizer
 
     @classmethod
     def load(cls, path: Path) -> Tokenizer:

@@ -452,6 +452,7 @@ class Trainer:
             "device": self.device,
             "tokenizer_sha256": self.prepared.tokenizer.fingerprint(),
             "data_sha256": self.prepared.report["sha256"],
+            "code": machine.code_version(),
             "torch": torch.__version__,
         }
 

@@ -8,12 +8,13 @@ aliases are refused: no setting needs them, and a few nested ones expand to giga
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .errors import ConfigError
+from .errors import ConfigError, Phrase
 from .storage import read_text
 
 KeyPath = tuple[str | int, ...]
@@ -34,6 +35,10 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that puts in quotes whatever ``_Loader`` would not read back as the same text."""
+
+
 for _tag, _pattern, _first in (
     ("tag:yaml.org,2002:bool", r"^(?:true|True|false|False)$", "tTfF"),
     ("tag:yaml.org,2002:null", r"^(?:~|null|Null|)$", "~nN\0"),
@@ -44,7 +49,8 @@ for _tag, _pattern, _first in (
         "-+.0123456789",
     ),
 ):
-    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), [c if c != "\0" else "" for c in _first])
+    for _side in (_Loader, _Dumper):
+        _side.add_implicit_resolver(_tag, re.compile(_pattern), [c if c != "\0" else "" for c in _first])
 
 
 def _construct(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
@@ -58,7 +64,9 @@ def _construct(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any
                 raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key_node.start_mark)
             key = str(key_node.value)
             if key in result:
-                raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice", problem_mark=key_node.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=Phrase("the key '{key}' is given twice", key=key), problem_mark=key_node.start_mark
+                )
             result[key] = _construct(value_node, (*path, key), lines)
             here: KeyPath = (*path, key)
             lines[here] = key_node.start_mark.line + 1
@@ -98,7 +106,7 @@ def parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[KeyPath, in
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        problem = str(error.problem or error.context or "not readable")
+        problem = error.problem or error.context or Phrase("not readable")
         raise ConfigError("{file}:{line}: not valid YAML: {problem}", file=source, line=line, problem=problem) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -113,6 +121,20 @@ def parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[KeyPath, in
 def load_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     """``parse_yaml`` of a file. Raises ``ConfigError`` when it cannot be read."""
     return parse_yaml(read_text(path, limit=MAX_BYTES, error=ConfigError), str(path))
+
+
+def _text_node(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    # Of these line breaks PyYAML turns some into a blank or a line feed, unless they are written as escapes.
+    style = '"' if any(char in text for char in "\r\x85\u2028\u2029") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text_node)
+
+
+def dump_yaml(values: Mapping[str, Any]) -> str:
+    """YAML text that ``parse_yaml`` reads back to the same values."""
+    return str(yaml.dump(dict(values), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1000))
 
 
 def parse_scalar(text: str) -> Any:

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from . import __version__
-from .i18n import _, set_language
+from .i18n import _, set_language, translated
 
 #: Command, and what it does in one line.
 COMMANDS = {
@@ -42,11 +42,19 @@ EXAMPLES = """\
 class Parser(argparse.ArgumentParser):
     """argparse with one-line errors and the nearest option named."""
 
+    command_parser: Parser | None = None
+    """The parser of the command called: unknown options are reported by the root parser, which lacks its."""
+
     def error(self, message: str) -> NoReturn:
         import difflib
 
-        unknown = message.rpartition("unrecognized arguments: ")[2].split(" ")[0] if "unrecognized" in message else ""
-        options = [option for action in self._actions for option in action.option_strings]
+        if message.startswith("argument "):  # Python 3.10 does not translate this
+            name, _colon, problem = message.removeprefix("argument ").partition(": ")
+            message = _("argument %(argument_name)s: %(message)s") % {"argument_name": name, "message": problem}
+        before = _("unrecognized arguments: %s").removesuffix("%s")
+        unknown = message.removeprefix(before).split(" ")[0] if message.startswith(before) else ""
+        actions = self._actions + (self.command_parser._actions if self.command_parser else [])
+        options = [option for action in actions for option in action.option_strings]
         near = difflib.get_close_matches(unknown, options, n=1) if unknown else []
         hint = _(", did you mean {option}?").format(option=near[0]) if near else ""
         self.exit(2, _("{program}: {message}{hint} (see {program} --help)").format(
@@ -76,17 +84,28 @@ def _global_options(default: bool) -> Parser:
     return parser
 
 
+def _translate_argparse() -> None:
+    """argparse takes its own words from two gettext functions in its module; ours stand in for them."""
+    vars(argparse).update(_=_, ngettext=lambda one, many, count: _(one if count == 1 else many))
+
+
 def build_parser(command: str | None) -> Parser:
     """The parser; only the arguments of ``command`` are filled in."""
+    _translate_argparse()
     parser = Parser(
         prog="gpt-tui",
         description=_("Train a small GPT from nothing, in the terminal, and talk to it."),
-        epilog=_("examples:") + "\n" + EXAMPLES,
+        epilog=_("examples:") + "\n" + _(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_global_options(default=True)],
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"gpt-tui {__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"gpt-tui {__version__}",
+        help=_("show program's version number and exit"),
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title=_("commands"), parser_class=Parser)
     for name, summary in COMMANDS.items():
         sub = commands.add_parser(
@@ -99,6 +118,7 @@ def build_parser(command: str | None) -> Parser:
         )
         if name == command:
             import_module(f".commands.{name}", __package__).add_arguments(sub)
+            parser.command_parser = sub
     return parser
 
 
@@ -161,15 +181,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        print(f"gpt-tui: {_('the system says')}: {error}", file=sys.stderr)
+        reason = error.strerror or str(error)
+        problem = str(error).replace(reason, _(reason))
+        print(_("gpt-tui: the system says: {problem}").format(problem=problem), file=sys.stderr)
         return 1
 
 
 def say(error: Exception) -> str:
     """An error as one safe line in the chosen language."""
-    from core.errors import UserError
     from core.text import printable
 
-    if isinstance(error, UserError) and error.values:
-        return printable(_(error.template).format(**error.values))
-    return printable(_(str(error)))
+    return printable(translated(error))

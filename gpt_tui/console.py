@@ -27,7 +27,7 @@ from core.events import (
 from core.text import printable
 
 from .format import duration, number, percent, size
-from .i18n import _
+from .i18n import WORDS, _, translated
 
 
 def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
@@ -35,9 +35,8 @@ def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
     if isinstance(event, Started):
         yield from _started(event)
     elif isinstance(event, Notice):
-        mark = _("warning") if event.level == "warning" else _("note")
-        values = {key: printable(str(value)) for key, value in event.values.items()}
-        yield f"{mark}: {_(event.template).format(**values)}"
+        text = printable(translated(event, WORDS | {"name"}))  # the name of a part: train, valid
+        yield (_("warning: {text}") if event.level == "warning" else _("note: {text}")).format(text=text)
     elif isinstance(event, Step):
         of = f"/{total_steps}" if total_steps else ""
         yield _(
@@ -82,7 +81,7 @@ def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
     elif isinstance(event, Quantized):
         yield _(
             "int8: {small} instead of {large}, {agreement} of {questions} answers the same as fp32, "
-            "{rate:,.0f} against {fp32:,.0f} tok/s (batched)"
+            "{rate:,.0f} against {fp32:,.0f} tok/s"
         ).format(
             small=size(event.bytes), large=size(event.fp32_bytes), agreement=percent(event.agreement),
             questions=event.questions, rate=event.tokens_per_second, fp32=event.fp32_tokens_per_second,

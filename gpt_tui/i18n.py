@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import locale
 import os
+from collections.abc import Set
+from typing import Any
+
+#: Values under these names are words of this program, of a library or of the system, never what a person wrote.
+WORDS = frozenset({"problem", "kind", "reason"})
 
 _language = "en"
 
@@ -41,3 +46,18 @@ def _(text: str) -> str:
     from .zh import TEXTS
 
     return TEXTS.get(text, text)
+
+
+def translated(message: Any, words: Set[str] = WORDS) -> str:
+    """A message in the chosen language: an error, a notice or a ``core.errors.Phrase``; any other is a text.
+
+    Phrases among the values are translated too, and so are values named in ``words``, where they are known.
+    """
+    template = getattr(message, "template", None)
+    if template is None:
+        return _(str(message))
+    values = {
+        key: translated(value, words) if hasattr(value, "template") or key in words else value
+        for key, value in message.values.items()
+    }
+    return _(template).format(**values) if values else _(template)

@@ -42,9 +42,8 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
 
     for option, name, metavar in SAMPLING:
         setting = settings()[f"sampling.{name}"]
-        parser.add_argument(
-            option, metavar=metavar, dest=name, help=f"{_(setting.help)} ({_('default: as the run has it')})"
-        )
+        text = _("{help} (default: as the run has it)").format(help=_(setting.help))
+        parser.add_argument(option, metavar=metavar, dest=name, help=text)
     parser.add_argument("--stop", metavar="S", action="append", help=_("end the answer at this text; may be repeated"))
     parser.add_argument("--seed", metavar="N", type=int, help=_("makes a draw with a temperature repeatable"))
     parser.add_argument(

@@ -1,3 +1,13 @@
-"""Chinese for the texts of ``i18n``."""
+"""Chinese for the texts of ``i18n``, put together from a file per area.
 
-TEXTS: dict[str, str] = {}
+Words: run 运行（记录）, recipe 配方, checkpoint 检查点, token 词元, vocabulary 词表, loss 损失, step 步,
+learning rate 学习率, row 条, evaluation 评估, training/validation data 训练集/验证集, prompt 提示词, setting 设置.
+"""
+
+from __future__ import annotations
+
+from . import zh_cli, zh_errors, zh_foreign, zh_settings
+
+PARTS = (zh_cli, zh_errors, zh_settings, zh_foreign)  # the texts of a new area: its own zh_*.py, named here
+
+TEXTS: dict[str, str] = {text: chinese for part in PARTS for text, chinese in part.TEXTS.items()}

@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
     if args.show:
         for item in graded:
             print(f"{item.verdict:8} {printable(item.prompt)}")
-            print(f"         {_('expected')}: {printable(item.expected)}")
+            print("         " + _("expected: {text}").format(text=printable(item.expected)))
             if item.verdict != "EXACT":
-                print(f"         {_('answer')}: {printable(item.answer)}")
+                print("         " + _("answer: {text}").format(text=printable(item.answer)))
     rows = [
         [label, *[str(value[key]) for key in ("exact", "contains", "miss", "total")], percent(value["exact_rate"]),
          f"{percent(value['ci95'][0])} – {percent(value['ci95'][1])}", percent(value["majority_rate"])]

@@ -1,0 +1,120 @@
+"""The reading-comprehension corpus: short Chinese passages, each with a question and its answer.
+
+Three splits: `train`, `valid` (new passages, values from the same pools) and `valid_unseen` (names, places,
+numbers and all other values that never occur in `train`: what a model gets right there it has copied).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from random import Random
+
+from .reader_compose import GENRES, compose_passage, compose_question
+from .reader_values import pick, values_of
+
+SPLITS = ("train", "valid", "valid_unseen")
+PROGRESS_ROWS = 1000  # rows between two progress records
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One example. `kind` is the question type (`reader_schema.KINDS`), `genre` the kind of passage."""
+
+    split: str
+    prompt: str
+    completion: str
+    kind: str
+    genre: str
+
+    def to_json(self) -> str:
+        """The row as a line of JSON, without its split."""
+        fields = {
+            "prompt": self.prompt,
+            "completion": self.completion,
+            "kind": self.kind,
+            "genre": self.genre,
+        }
+        return json.dumps(fields, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many of all rows have been written."""
+
+    done: int
+    total: int
+
+
+def make_reader_corpus(train: int, valid: int, seed: int) -> Generator[Row, None, None]:
+    """Rows of the corpus: `valid` rows of `valid`, as many of `valid_unseen`, then `train` rows of `train`.
+
+    No two prompts are alike over all splits. The validation rows come first, so that they depend on
+    `valid` and `seed` only and stay the same for a larger training set, of which a smaller one is the
+    beginning. ValueError (at once, not at the first row) for train < 1 or valid < 0.
+    """
+    if train < 1:
+        raise ValueError(f"train must be at least 1, got {train}")
+    if valid < 0:
+        raise ValueError(f"valid must not be negative, got {valid}")
+    return _rows({"valid": valid, "valid_unseen": valid, "train": train}, seed)
+
+
+def write_reader_corpus(
+    out_dir: str | os.PathLike[str], train: int, valid: int, seed: int
+) -> Generator[Progress, None, None]:
+    """Write train.jsonl, valid.jsonl and valid_unseen.jsonl into `out_dir` (made if missing).
+
+    The three appear, or replace older ones, only after all rows are on disk; a generator closed or failing
+    before that leaves the folder's files as they were. Errors as in `make_reader_corpus`, and OSError.
+    """
+    return _write(Path(out_dir), make_reader_corpus(train, valid, seed), train + 2 * valid)
+
+
+def _rows(counts: dict[str, int], seed: int) -> Generator[Row, None, None]:
+    seen: set[int] = set()  # 8-byte hashes: the prompts themselves would fill memory
+    for split, count in counts.items():
+        rng = Random(f"reader {seed} {split}")
+        values = values_of(unseen=split == "valid_unseen")
+        made = 0
+        while made < count:
+            passage = compose_passage(pick(rng, GENRES), values, rng)
+            question = compose_question(passage, values, rng)
+            if question is None:
+                continue
+            prompt = f"阅读下面短文：\n{passage.text}\n\n问题：{question.text}"
+            key = int.from_bytes(blake2b(prompt.encode(), digest_size=8).digest(), "big")
+            if key in seen:
+                continue
+            seen.add(key)
+            made += 1
+            yield Row(split, prompt, question.answer, question.kind, passage.genre.name)
+
+
+def _write(folder: Path, rows: Generator[Row, None, None], total: int) -> Generator[Progress, None, None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    drafts = {split: folder / f".{split}.jsonl.{os.getpid()}.tmp" for split in SPLITS}
+    try:
+        with ExitStack() as stack:
+            files = {
+                split: stack.enter_context(path.open("w", encoding="utf-8", newline="\n"))
+                for split, path in drafts.items()
+            }
+            for done, row in enumerate(rows, 1):
+                files[row.split].write(row.to_json() + "\n")
+                if done % PROGRESS_ROWS == 0 and done < total:
+                    yield Progress(done, total)
+            for file in files.values():
+                file.flush()
+                os.fsync(file.fileno())
+        for split, path in drafts.items():
+            path.replace(folder / f"{split}.jsonl")
+    finally:
+        for path in drafts.values():
+            path.unlink(missing_ok=True)
+    yield Progress(total, total)

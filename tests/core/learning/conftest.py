@@ -1,0 +1,171 @@
+"""A training small enough for a test: a dozen rows, two layers of width 32, some milliseconds a step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from core.config import Config
+from core.control import Control
+from core.errors import UserError
+from core.events import Eval, Event, Probe, Step
+from core.prepare import Prepared, prepare
+from core.recorder import Recorder
+from core.runs import Run
+from core.train import Trainer, train
+
+TRAIN = [
+    ("什么是鲸？", "鲸是生活在海里的哺乳动物。"),
+    ("鲸是鱼吗？", "不是。"),
+    ("水在多少度沸腾？", "在一个大气压下，水在一百摄氏度沸腾。"),
+    ("冰是什么？", "冰是固态的水。"),
+    ("什么是梯度？", "梯度指出函数上升最快的方向。"),
+    ("什么是学习率？", "学习率是每一步走多远。"),
+    ("什么是词元？", "词元是模型读写的最小单位。"),
+    ("光快还是声快？", "光快。"),
+    ("What is a token?", "A piece of text."),
+    ("What is a loss?", "How wrong the model is, in nats per token."),
+    ("月亮发光吗？", "月亮不发光，它反射太阳的光。"),
+    ("一年有几个月？", "十二个月。"),
+]
+VALID = [
+    ("鲸是什么？", "鲸是生活在海里的哺乳动物。"),
+    ("什么叫梯度？", "梯度指出函数上升最快的方向。"),
+    ("一年几个月？", "十二个月。"),
+]
+Pairs = Iterable[tuple[str, str]]
+
+
+class Lab:
+    """A folder with a tiny corpus, and trainings in it."""
+
+    TRAIN, VALID = TRAIN, VALID
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.write("train.jsonl", TRAIN)
+        self.write("valid.jsonl", VALID)
+
+    def write(self, name: str, pairs: Pairs) -> Path:
+        path = self.folder / name
+        rows = [json.dumps({"prompt": p, "completion": c}, ensure_ascii=False) for p, c in pairs]
+        path.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
+        return path
+
+    def config(self, changes: Mapping[str, Any] | None = None, /) -> Config:
+        """The tiny settings with dotted ``changes``."""
+        tiny = {
+            "model": {"n_layer": 2, "n_head": 2, "n_embd": 32, "seq_len": 64},
+            "tokenizer": {"vocab_size": 300},
+            "data": {
+                "train": str(self.folder / "train.jsonl"),
+                "valid": str(self.folder / "valid.jsonl"),
+                "verify_rows": 0,
+            },
+            "training": {
+                "max_steps": 8,
+                "batch_size": 4,
+                "lr": 3e-3,
+                "threads": 1,
+                "dtype": "fp32",
+                "log_interval": 1,
+                "eval_interval": 1000,
+                "save_interval": 1000,
+                "int8": False,
+            },
+        }
+        return Config.from_dict(tiny).update(dict(changes or {}))
+
+    def run(self, name: str = "run") -> Run:
+        return Run(self.folder / name)
+
+    def start(self, changes: Mapping[str, Any] | None = None, name: str = "run", control: Control | None = None) -> Any:
+        """The generator of a new training."""
+        return train(self.config(changes), self.run(name), control)
+
+    def train(
+        self,
+        changes: Mapping[str, Any] | None = None,
+        name: str = "run",
+        control: Control | None = None,
+        on: Callable[[Event], None] = lambda event: None,
+    ) -> list[Event]:
+        """All events of a new training; ``on`` sees each before the training goes on."""
+        events = []
+        for event in self.start(changes, name, control):
+            events.append(event)
+            on(event)
+        return events
+
+    def resume(self, name: str = "run", config: Config | None = None) -> list[Event]:
+        return list(train(config, self.run(name), resume=True))
+
+    def cut_short(self, changes: Mapping[str, Any], name: str, after: Callable[[Event], bool]) -> None:
+        """Train until the first event for which ``after`` holds and drop everything there, as a kill would."""
+        generator = self.start(changes, name)
+        assert any(after(event) for event in generator), "the training ended before it could be cut short"
+        generator.close()
+
+    def failing(self, changes: Mapping[str, Any] | None = None, name: str = "run") -> tuple[list[Event], UserError]:
+        """The events of a training up to the error that it ends with, and that error."""
+        events: list[Event] = []
+        with pytest.raises(UserError) as caught:
+            for event in self.start(changes, name):
+                events.append(event)
+        return events, caught.value
+
+    def prepared(self, changes: Mapping[str, Any] | None = None) -> Prepared:
+        steps = prepare(self.config(changes))
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                result: Prepared = end.value
+                return result
+
+    def trainer(self, changes: Mapping[str, Any] | None = None) -> Trainer:
+        """A trainer with model and data, before its first step."""
+        trainer = Trainer(self.config(changes), self.run(), Control())
+        trainer.prepared = self.prepared(changes)
+        trainer.build(None, None)
+        return trainer
+
+    def recorder(self, name: str = "run") -> Recorder:
+        run = self.run(name)
+        run.path.mkdir(exist_ok=True)
+        return Recorder(run)
+
+    def trace(self, name: str = "run") -> list[tuple[Any, ...]]:
+        """All figures of a run that must not depend on time, from its file, to the last bit."""
+        found: list[tuple[Any, ...]] = []
+        for event in self.run(name).read_metrics():
+            if isinstance(event, Step):
+                found.append(("step", event.step, event.loss, event.lr, event.grad_norm, event.epoch, event.tokens))
+            elif isinstance(event, Eval):
+                found.append(("eval", event.step, event.loss, event.best, event.best_step, event.improved))
+            elif isinstance(event, Probe):
+                found.append(("probe", event.step, event.prompt, event.answer))
+        return found
+
+    @staticmethod
+    def of(kind: type[Any], events: Iterable[Event]) -> list[Any]:
+        return [event for event in events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Any:
+    """The tests share two cores with others; and what a test does to torch's settings ends with it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

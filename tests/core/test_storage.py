@@ -1,0 +1,422 @@
+"""Files that survive: what may be read, writes that are whole or not at all, one writer per run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import storage
+from core.errors import DataError, RunError, UserError
+from core.storage import (
+    FolderLock,
+    atomic_file,
+    make_private_folder,
+    open_regular,
+    read_bytes,
+    read_json,
+    read_text,
+    remove_tree,
+    write_json,
+    write_text,
+)
+
+fcntl = pytest.importorskip("fcntl", reason="FIFOs, modes and flock are not to be had on Windows")
+
+Python = Callable[..., subprocess.Popen[str]]
+
+
+def within(seconds: float, work: Callable[[], Any]) -> Any:
+    """The outcome of ``work``, which must not block: an exception is returned."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except Exception as error:
+            found.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert found, f"still blocked after {seconds} s"
+    return found[0]
+
+
+# --- reading
+
+
+def no_file(folder: Path, kind: str) -> Path:
+    path = folder / "f"
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "a FIFO":
+        os.mkfifo(path)
+    elif kind == "a link to a FIFO":
+        os.mkfifo(folder / "fifo")
+        path.symlink_to("fifo")
+    elif kind == "a dangling link":
+        path.symlink_to("gone")
+    elif kind == "a link to itself":
+        path.symlink_to("f")
+    elif kind == "a device":
+        return Path(os.devnull)
+    elif kind == "a socket":
+        server = socket.socket(socket.AF_UNIX)
+        here = os.getcwd()
+        os.chdir(folder)  # the names of sockets must be short
+        server.bind("f")
+        os.chdir(here)
+        server.close()
+    elif kind == "below a file":
+        path.write_bytes(b"")
+        return path / "g"
+    elif kind == "a NUL in its name":
+        return folder / "a\0b"
+    elif kind == "half a character in its name":
+        return folder / "a\ud800b"
+    elif kind == "a name too long":
+        return folder / ("a" * 5000)
+    return path
+
+
+KINDS = {
+    "nothing": "no such file",
+    "a folder": "is a folder, expected a file",
+    "a FIFO": "is not a regular file",
+    "a link to a FIFO": "is not a regular file",
+    "a dangling link": "no such file",
+    "a link to itself": "cannot be read: ",
+    "a device": "is not a regular file",
+    "a socket": "cannot be read: ",
+    "below a file": "cannot be read: ",
+    "a NUL in its name": "cannot be read: ",
+    "half a character in its name": "cannot be read: ",
+    "a name too long": "cannot be read: ",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    path = no_file(tmp_path, kind)
+    error = within(5, lambda: open_regular(path, DataError))
+    assert isinstance(error, DataError)
+    assert str(error).startswith(f"{path}: {KINDS[kind]}")
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("f")
+    assert read_bytes(tmp_path / "link", limit=10) == b"x"
+
+
+def test_the_limit_of_bytes_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"x" * 10)
+    assert read_bytes(path, limit=10) == b"x" * 10
+    with pytest.raises(UserError, match="larger than 9 bytes"):
+        read_bytes(path, limit=9)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", ""),
+        ("鲸🐋".encode(), "鲸🐋"),
+        (b"\xef\xbb\xbfhello", "hello"),
+        (b"a\r\nb\r\n", "a\r\nb\r\n"),
+        (b"a\0b\x1b[2J", "a\0b\x1b[2J"),
+        ("a\u2028b".encode(), "a\u2028b"),
+    ],
+)
+def test_text_comes_without_a_byte_order_mark_and_otherwise_as_it_is(tmp_path: Path, data: bytes, text: str) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(data)
+    assert read_text(path, limit=100) == text
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "with a byte order mark"])
+@pytest.mark.parametrize(
+    ("data", "line"), [(b"\xff", 1), (b"a\n\xff", 2), ("鲸\n\n鲸".encode()[:-1], 3), ("中文".encode("gbk"), 1)]
+)
+def test_text_that_is_not_utf8_names_the_line(tmp_path: Path, mark: bytes, data: bytes, line: int) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(mark + data)
+    with pytest.raises(UserError) as caught:
+        read_text(path, limit=100)
+    assert str(caught.value) == f"{path}:{line}: not UTF-8 text"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ":1: not valid JSON: "),
+        ('{\n"a": }', ":2: not valid JSON: "),
+        ("[" * 100_000, ": not valid JSON: nested too deeply"),
+        ("9" * 10_000, ": not valid JSON: nested too deeply or a number too long"),
+    ],
+    ids=["empty", "broken", "deep", "long number"],
+)
+def test_broken_json_names_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "f.json"
+    path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        read_json(path, error=DataError)
+    assert str(caught.value).startswith(f"{path}{message}")
+
+
+@given(st.one_of(st.binary(), st.text('[]{}:,"\\u0123 \nnulltrue-.eE\ufeff').map(str.encode)))
+def test_any_bytes_are_json_or_a_user_error(message_of: Any, tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "f.json"
+    path.write_bytes(data)
+    message = message_of(lambda: read_json(path))
+    assert message is None or message.startswith(f"{path}:")
+
+
+# --- writing
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write_half(path: Path, error: BaseException) -> None:
+    with atomic_file(path) as file:
+        file.write(b"new, but only half")
+        file.flush()
+        raise error
+
+
+def test_a_file_is_written_with_the_folders_above_it(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "f.txt"
+    write_text(path, "鲸\r\n")
+    assert path.read_bytes() == "鲸\r\n".encode()
+    assert names(path.parent) == ["f.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
+def test_the_old_content_stays_when_the_writer_fails(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    with pytest.raises(error):
+        write_half(path, error())
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["f"]
+
+
+def test_no_name_appears_when_the_writer_of_a_new_file_fails(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="full"):
+        write_half(tmp_path / "f", ValueError("full"))
+    assert names(tmp_path) == []
+
+
+def test_the_old_content_is_there_until_the_new_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    with atomic_file(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+def test_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def note_fsync(fd: int) -> None:
+        done.append("fsync folder" if stat.S_ISDIR(os.fstat(fd).st_mode) else f"fsync {os.fstat(fd).st_size} bytes")
+        fsync(fd)
+
+    def note_replace(source: Path, target: Path) -> None:
+        done.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(storage.os, "fsync", note_fsync)
+    monkeypatch.setattr(storage.os, "replace", note_replace)
+    write_text(tmp_path / "f", "four")
+    assert done == ["fsync 4 bytes", "rename", "fsync folder"]
+
+
+def test_kill_in_the_middle_of_a_write_leaves_the_old_content(tmp_path: Path, python: Python) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    process = python(
+        """
+import os, signal, sys
+from pathlib import Path
+from core.storage import atomic_file
+with atomic_file(Path(sys.argv[1])) as file:
+    file.write(b"new")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+""",
+        path,
+    )
+    assert process.wait(30) == -signal.SIGKILL
+    assert path.read_bytes() == b"old"
+
+
+def test_a_file_follows_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_text(tmp_path / "f", "x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
+
+
+def test_a_link_is_replaced_and_its_target_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("target")
+    (tmp_path / "f").symlink_to("target")
+    write_text(tmp_path / "f", "new")
+    assert (tmp_path / "target").read_text() == "target"
+    assert (tmp_path / "f").read_text() == "new"
+    assert not (tmp_path / "f").is_symlink()
+
+
+def test_json_is_written_readable_and_read_back(tmp_path: Path) -> None:
+    value = {"名": "鲸", "list": [1, 2.5, None, True], "no UTF-8": os.fsdecode(b"\xb5\xe7.jsonl"), "quote": '\\"'}
+    write_json(tmp_path / "f.json", value)
+    assert "鲸" in (tmp_path / "f.json").read_text(encoding="utf-8")
+    assert read_json(tmp_path / "f.json") == value
+
+
+def test_json_has_no_nan(tmp_path: Path) -> None:
+    write_json(tmp_path / "f.json", 1)
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "f.json", {"loss": float("nan")})
+    assert read_json(tmp_path / "f.json") == 1
+
+
+def test_a_private_folder_is_for_its_owner_only(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    path = tmp_path / "runs" / "a"
+    before = os.umask(0o022)
+    try:
+        make_private_folder(path)
+        make_private_folder(path)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (path, path.parent, tmp_path)] == [0o700, 0o700, 0o755]
+
+
+def test_removing_follows_no_link(tmp_path: Path) -> None:
+    treasure = tmp_path / "treasure"
+    treasure.mkdir()
+    (treasure / "gold").write_text("gold")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "link").symlink_to(treasure)
+    (tmp_path / "link").symlink_to(treasure)
+    remove_tree(run)
+    remove_tree(tmp_path / "link")
+    remove_tree(tmp_path / "never there")
+    assert names(tmp_path) == ["treasure"]
+    assert names(treasure) == ["gold"]
+
+
+# --- the lock
+
+HOLDER = """
+import sys
+from pathlib import Path
+from core.storage import FolderLock
+lock = FolderLock(Path(sys.argv[1]))
+lock.acquire()
+print("held", flush=True)
+sys.stdin.readline()
+lock.release()
+print("released", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_second_process_is_told_who_has_the_lock(tmp_path: Path, python: Python) -> None:
+    path = tmp_path / "lock"
+    lock = FolderLock(path)
+    assert not lock.is_held()
+    process = python(HOLDER, path)
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout.readline() == "held\n"
+    assert lock.is_held()
+    with pytest.raises(RunError) as caught:
+        lock.acquire()
+    assert f"process {process.pid} on {socket.gethostname()}" in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "released\n"
+    assert not lock.is_held()  # the process still lives
+    lock.acquire()
+    assert lock.is_held()
+    assert json.loads(path.read_text())["pid"] == os.getpid()
+    lock.release()
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path: Path, python: Python) -> None:
+    lock = FolderLock(tmp_path / "lock")
+    process = python(HOLDER, lock.path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    process.kill()
+    assert process.wait(30) == -signal.SIGKILL
+    assert not lock.is_held()
+    lock.acquire()
+    lock.release()
+
+
+def test_the_lock_excludes_within_one_process_too(tmp_path: Path) -> None:
+    first, second = FolderLock(tmp_path / "lock"), FolderLock(tmp_path / "lock")
+    first.acquire()
+    with pytest.raises(RunError, match=f"process {os.getpid()} "):
+        second.acquire()
+    second.release()  # it has nothing to let go of
+    assert second.is_held()
+    first.release()
+    first.release()
+    second.acquire()
+    second.release()
+    assert not first.is_held()
+
+
+def test_looking_at_a_lock_neither_makes_nor_takes_it(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path / "lock")
+    assert not lock.is_held()
+    assert names(tmp_path) == []
+    assert not FolderLock(tmp_path / "no folder" / "lock").is_held()
+
+
+def test_a_look_at_the_lock_keeps_no_training_from_starting(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path / "lock")
+    with open(lock.path, "w") as looking:
+        fcntl.flock(looking, fcntl.LOCK_EX)
+        done = threading.Timer(0.02, fcntl.flock, (looking, fcntl.LOCK_UN))
+        done.start()
+        lock.acquire()
+        lock.release()
+        done.join()
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[1]", "\udcff"])
+def test_a_lock_that_does_not_name_its_holder_still_holds(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "lock"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with open(path) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(RunError, match=r"process \? on \?"):
+            FolderLock(path).acquire()
