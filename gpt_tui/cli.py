@@ -48,6 +48,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         import difflib
 
+        from core.text import printable
+
         if message.startswith("argument "):  # Python 3.10 does not translate this
             name, _colon, problem = message.removeprefix("argument ").partition(": ")
             message = _("argument %(argument_name)s: %(message)s") % {"argument_name": name, "message": problem}
@@ -56,6 +58,7 @@ class Parser(argparse.ArgumentParser):
         actions = self._actions + (self.command_parser._actions if self.command_parser else [])
         options = [option for action in actions for option in action.option_strings]
         near = difflib.get_close_matches(unknown, options, n=1) if unknown else []
+        message = printable(message)
         hint = _(", did you mean {option}?").format(option=near[0]) if near else ""
         self.exit(2, _("{program}: {message}{hint} (see {program} --help)").format(
             program=self.prog, message=message, hint=hint) + "\n")  # fmt: skip
@@ -152,32 +155,47 @@ def _check_core() -> None:
         )  # fmt: skip
 
 
+def _ready_streams() -> None:
+    """Standard streams that can be written to and read from, whatever the caller has made of them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed (``>&-``); its number must not go to the next file opened
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
+        # Chinese on a terminal or pipe whose encoding cannot say it must not be a traceback.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors=errors)  # type: ignore[union-attr]
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.command is None:
+        from .screen import open_app
+
+        return open_app(args)
+    return int(import_module(f".commands.{args.command}", __package__).run(args))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 1 failed, 2 wrong usage, 130/143 stopped by a signal."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     command, language = _peek(arguments)
     set_language(language)
-    for stream in (sys.stdout, sys.stderr):
-        # Chinese on a terminal or pipe whose encoding cannot say it must not be a traceback.
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    args = build_parser(command).parse_args(arguments)
-    if args.command is None:
-        from .screen import open_app
-
-        return open_app(args)
+    _ready_streams()
     _check_core()
     from core.errors import UserError
 
     try:
-        return int(import_module(f".commands.{args.command}", __package__).run(args))
+        try:
+            return _run(build_parser(command).parse_args(arguments))
+        finally:
+            sys.stdout.flush()  # here, where a reader that has gone can still be told from an error
     except UserError as error:
         print(f"gpt-tui: {say(error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader has gone (``| head``): not an error; keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        # The reader has gone (``| head``): no words about it; but a training has then not come to its end.
+        with contextlib.suppress(OSError, ValueError):  # keep Python from complaining at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1 if command == "train" and not {"-h", "--help"} & {*arguments} else 0
     except KeyboardInterrupt:
         return 130
     except OSError as error:

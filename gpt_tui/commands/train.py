@@ -40,9 +40,9 @@ def config_arguments(args: argparse.Namespace) -> list[str]:
     """The short options as ``key=value`` overrides, before those given with --set."""
     found: list[str] = []
     if args.data is not None:
-        found += [f"data.train={json.dumps(_absolute(args.data))}", "data.valid="]
+        found += [f"data.train={_quoted(_absolute(args.data))}", "data.valid="]
     if args.valid is not None:
-        found.append(f"data.valid={json.dumps(_absolute(args.valid))}")
+        found.append(f"data.valid={_quoted(_absolute(args.valid))}")
     if args.minutes is not None:
         found += [f"training.max_minutes={args.minutes!r}", "training.max_epochs=null"]
         found.append("training.max_steps=" + ("null" if args.steps is None else str(args.steps)))
@@ -53,6 +53,11 @@ def config_arguments(args: argparse.Namespace) -> list[str]:
 
 def _absolute(name: str) -> str:
     return str(Path(name).expanduser().absolute())
+
+
+def _quoted(text: str) -> str:
+    """``text`` for YAML, whatever is in it: unlike JSON's, YAML's ``\\u`` escapes do not go in pairs."""
+    return '"' + "".join(char if char.isalnum() else f"\\U{ord(char):08x}" for char in text) + '"'
 
 
 def run(args: argparse.Namespace) -> int:
