@@ -26,6 +26,26 @@ from .yamlio import KeyPath, dump_yaml, load_yaml, parse_scalar
 
 RECIPES = Path(__file__).with_name("recipes")
 
+#: What other programs call these settings, the seeds' names among them: for the hint at an unknown key.
+ELSEWHERE = {
+    "learning_rate": "lr",
+    "emb_dim": "n_embd",
+    "hidden_size": "n_embd",
+    "num_layers": "n_layer",
+    "num_heads": "n_head",
+    "context_length": "seq_len",
+    "max_length": "seq_len",
+    "block_size": "seq_len",
+    "drop_rate": "dropout",
+    "num_epochs": "max_epochs",
+    "epochs": "max_epochs",
+    "eval_freq": "eval_interval",
+    "eval_iter": "eval_batches",
+    "stop_strings": "stop",
+    "train_path": "train",
+    "val_path": "valid",
+}
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -336,6 +356,7 @@ def _nearest(key: str, known: Any) -> str:
     names = list(known)
     tails = {name.rpartition(".")[2]: name for name in names}
     section, _, leaf = key.rpartition(".")
+    leaf = ELSEWHERE.get(leaf, leaf)
     match = [tails[m] for m in difflib.get_close_matches(leaf, tails, n=1, cutoff=0.6)]
     if not match and section not in Settings.model_fields:  # else the section alone would make any two keys alike
         match = difflib.get_close_matches(key, names, n=1, cutoff=0.75)

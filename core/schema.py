@@ -92,7 +92,7 @@ class TokenizerConfig(Section):
         None,
         "Longest piece a BPE merge may build (a Chinese character is 3 bytes).",
         unit="bytes",
-        ge=1,
+        ge=2,
         le=256,
     )
     path: str | None = _field(None, "Use this tokenizer.json instead of training one.")

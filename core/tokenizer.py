@@ -180,7 +180,8 @@ def train_bpe(texts: Iterator[str], vocab_size: int, max_token_length: int | Non
         # All 256 bytes, also those that this text lacks: otherwise 鲸 or hello could not be read later.
         initial_alphabet=_BYTE_TO_CHAR,
         show_progress=False,
-        max_token_length=max_token_length or vocab_size,  # a token of n bytes takes n - 1 merges: no limit
+        # The library builds only pieces shorter than this; longer than the vocabulary none needs to be.
+        max_token_length=max_token_length + 1 if max_token_length else vocab_size,
     )
     inner.train_from_iterator((without_surrogates(text) for text in texts), trainer)
     return Tokenizer(inner)

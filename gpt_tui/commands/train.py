@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -52,7 +51,10 @@ def config_arguments(args: argparse.Namespace) -> list[str]:
 
 
 def _absolute(name: str) -> str:
-    return str(Path(name).expanduser().absolute())
+    path = Path(name)
+    with contextlib.suppress(RuntimeError):  # '~' of an unknown user
+        path = path.expanduser()
+    return str(path.absolute())
 
 
 def _quoted(text: str) -> str:
@@ -90,10 +92,11 @@ def run(args: argparse.Namespace) -> int:
 def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) -> bool:
     """Print the events of a training; True if it ended by itself."""
     from core.events import Finished, Started, Step
+    from core.text import printable
     from core.train import train
 
     from ..console import Console, LogFile, lines
-    from ..format import duration
+    from ..format import duration, json_line
 
     console, log = Console(), LogFile(target.path / "train.log")
     total: int | None = None
@@ -110,22 +113,23 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
                 if not args.json:
                     console.print(line)
             if args.json:
-                console.print(json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False))
+                console.print(json_line(event.to_json()))
             elif isinstance(event, Step):
                 console.progress(event.progress, _("loss {loss:.4f}  eta {eta}").format(
                     loss=event.loss, eta=duration(event.eta)))  # fmt: skip
     except Exception as error:
-        log.write(f"{type(error).__name__}: {error}")
+        log.write(printable(f"{type(error).__name__}: {error}"))
         raise
     finally:
         console.clear()
         log.close()
     if end is not None and not args.json:
-        print(_("saved in {path}").format(path=target.path))
+        name = printable(target.name)
+        print(_("saved in {path}").format(path=printable(str(target.path))))
         if not control.stop:
-            print(_('ask it: gpt-tui ask "…" --run {run}').format(run=target.name))
+            print(_('ask it: gpt-tui ask "…" --run {run}').format(run=name))
         else:
-            print(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=target.name))
+            print(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=name))
     return end is not None and not control.stop
 
 

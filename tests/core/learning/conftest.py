@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ class Lab:
                 "valid": str(self.folder / "valid.jsonl"),
                 "verify_rows": 0,
             },
+            "sampling": {"max_new_tokens": 12},
             "training": {
                 "max_steps": 8,
                 "batch_size": 4,
@@ -102,8 +103,12 @@ class Lab:
             on(event)
         return events
 
+    def resuming(self, name: str = "run", config: Config | None = None) -> Any:
+        """The generator of a training that goes on."""
+        return train(config, self.run(name), resume=True)
+
     def resume(self, name: str = "run", config: Config | None = None) -> list[Event]:
-        return list(train(config, self.run(name), resume=True))
+        return list(self.resuming(name, config))
 
     def cut_short(self, changes: Mapping[str, Any], name: str, after: Callable[[Event], bool]) -> None:
         """Train until the first event for which ``after`` holds and drop everything there, as a kill would."""
@@ -111,13 +116,22 @@ class Lab:
         assert any(after(event) for event in generator), "the training ended before it could be cut short"
         generator.close()
 
-    def failing(self, changes: Mapping[str, Any] | None = None, name: str = "run") -> tuple[list[Event], UserError]:
+    def failing(
+        self,
+        changes: Mapping[str, Any] | None = None,
+        name: str = "run",
+        control: Control | None = None,
+        on: Callable[[Event], None] = lambda event: None,
+    ) -> tuple[list[Event], UserError]:
         """The events of a training up to the error that it ends with, and that error."""
         events: list[Event] = []
-        with pytest.raises(UserError) as caught:
-            for event in self.start(changes, name):
+        try:
+            for event in self.start(changes, name, control):
                 events.append(event)
-        return events, caught.value
+                on(event)
+        except UserError as error:
+            return events, error
+        pytest.fail(f"the training did not fail: {events[-1]}")
 
     def prepared(self, changes: Mapping[str, Any] | None = None) -> Prepared:
         steps = prepare(self.config(changes))
@@ -163,8 +177,14 @@ def lab(tmp_path: Path) -> Lab:
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    """The tests share two cores with others; and what a test does to torch's settings ends with it."""
+def no_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush to the disk takes 3 ms, there are 80 in a tiny training, and they matter when the power fails."""
+    monkeypatch.setattr("os.fsync", lambda fd: None)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The tests share their cores with others; and what a test does to torch's settings ends with it."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
