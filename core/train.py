@@ -114,6 +114,8 @@ class Progress:
     best_step: int = 0
     evals_without_gain: int = 0
     last_eval: float | None = None
+    evaluated: int = -1
+    """The step of the last evaluation."""
     lr_scale: float = 1.0
     rollbacks: int = 0
     skipped: int = 0
@@ -326,7 +328,8 @@ class Trainer:
                 yield State("training", progress.step)
             if self.control.save_now or progress.step % training.save_interval == 0:
                 self.control.save_now = False
-                yield from self.save()
+                if not self.why_end():  # the last step is saved after its evaluation
+                    yield from self.save()
         progress.elapsed += time.perf_counter() - clock
         return reason
 
@@ -348,6 +351,7 @@ class Trainer:
     def evaluate(self) -> Iterator[Event]:
         """Validation loss, the best checkpoint, and the probe questions."""
         progress = self.progress
+        progress.evaluated = progress.step
         if self.prepared.valid is not None:
             yield State("evaluating", progress.step)
             loss = evaluate_loss(
@@ -506,8 +510,7 @@ class Trainer:
     def wrap_up(self, reason: str) -> Iterator[Event]:
         """After the last step: evaluate, save, and, unless the user stopped it, verify and report."""
         progress = self.progress
-        evaluated = progress.step and progress.step % self.config.training.eval_interval == 0
-        if not evaluated and not self.control.stop:
+        if progress.evaluated != progress.step and not self.control.stop:
             yield from self.evaluate()
         if self.saved_step != progress.step:
             yield from self.save(final=True)

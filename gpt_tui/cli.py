@@ -159,7 +159,8 @@ def _ready_streams() -> None:
     """Standard streams that can be written to and read from, whatever the caller has made of them."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed (``>&-``); its number must not go to the next file opened
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+            number = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         # Chinese on a terminal or pipe whose encoding cannot say it must not be a traceback.
         with contextlib.suppress(AttributeError, ValueError):

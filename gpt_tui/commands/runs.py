@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from typing import Any
 
@@ -69,12 +68,12 @@ def summary(run: Any) -> dict[str, Any]:
                 numbers |= {"steps": event.step, "train_seconds": event.elapsed}
             elif isinstance(event, Eval):
                 numbers["best_loss"] = event.best
-    return found | {key: _finite(value) for key, value in numbers.items()}
+    return found | {key: _number(value) for key, value in numbers.items()}
 
 
-def _finite(value: Any) -> int | float | None:
+def _number(value: Any) -> int | float | None:
     """A number of a file that others may have written, else None."""
-    return value if type(value) in (int, float) and math.isfinite(value) else None
+    return value if type(value) in (int, float) and abs(value) < 1e15 else None
 
 
 def _list(found: list[dict[str, Any]], as_json: bool, folder: str) -> int:

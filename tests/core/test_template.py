@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ turns = st.builds(Turn, words, words, st.one_of(st.just(""), words))
         ("什么是注意力？", "什么是注意力？"),
         ("  什么是注意力？\n", "什么是注意力？"),
         ("什么是注意力?", "什么是注意力？"),
-        ("什么 是 注 意 力 ?", "什么是注意力 ?"),
+        ("什么 是 注 意 力 ?", "什么是注意力？"),
         ("什么　是　注意力？", "什么是注意力？"),
         ("什么是 GPT 模型?", "什么是 GPT 模型？"),
         ("什么是GPT?", "什么是GPT?"),
@@ -42,8 +44,16 @@ def test_what_people_type_differently_becomes_one_form(text: str, clean: str) ->
 @given(st.text(st.sampled_from("中文？?。 \u3000ab\n，GPT1")))
 @example("a\u3000 \u3000b")
 @example("中 ?\n")
+@example("中\u3000?")
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert clean_prompt(clean_prompt(text)) == clean_prompt(text)
+
+
+def test_long_runs_of_blanks_take_no_time() -> None:
+    begin = time.perf_counter()
+    for blank in (" ", "\u3000", "中 ", "中\u3000"):
+        clean_prompt("中" + blank * 100_000 + "a?")
+    assert time.perf_counter() - begin < 2
 
 
 @given(st.text(st.characters(codec="ascii")))

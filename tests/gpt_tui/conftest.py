@@ -41,9 +41,11 @@ TINY = [
     f"--set={item}"
     for item in (
         "model.n_layer=1", "model.n_head=2", "model.n_embd=32", "model.seq_len=64", "model.dropout=0.0",
-        "tokenizer.vocab_size=320", "data.probes=[]", "data.leaks=keep", "training.batch_size=12", "training.lr=1e-2",
+        "tokenizer.vocab_size=320", "tokenizer.max_token_length=null", "data.probes=[]", "data.leaks=keep",
+        "training.batch_size=12", "training.lr=1e-2", "training.min_lr=1e-5", "training.warmup_ratio=0.05",
         "training.weight_decay=0.0", "training.dtype=fp32", "training.threads=1", "training.eval_interval=60",
-        "training.save_interval=60",
+        "training.save_interval=60", "training.log_interval=10", "training.keep_checkpoints=2",
+        "sampling.max_new_tokens=100", "sampling.repetition_penalty=1.0",
     )
 ]  # fmt: skip
 
@@ -99,6 +101,8 @@ def gpt_tui(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
+    # Tiny matrices gain nothing from a second thread, and lose much where others want it too.
+    monkeypatch.setattr("core.machine.usable_cores", lambda: 1)
 
     def run(*arguments: object, stdin: str | bytes | None = None) -> Done:
         data = stdin.encode() if isinstance(stdin, str) else stdin or b""

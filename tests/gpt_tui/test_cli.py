@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import subprocess
 import sys
@@ -150,8 +148,8 @@ def test_a_run_folder_from_the_environment(gpt_tui: Cli, trained: Path, monkeypa
     ("arguments", "part"),
     [
         (["trian"], "invalid choice: 'trian'"),
-        (["train", "--stpes", "3"], "unrecognized arguments: --stpes, did you mean --steps?"),
-        (["--langs", "zh"], "unrecognized arguments: --langs, did you mean --lang?"),
+        (["train", "--stpes", "3"], "unrecognized arguments: --stpes 3, did you mean --steps?"),
+        (["--no-iu", "runs"], "unrecognized arguments: --no-iu, did you mean --no-ui?"),
         (["eval", "--jsno"], "did you mean --json?"),
         (["eval", "--j"], "unrecognized arguments: --j"),  # no abbreviations: they would change their meaning
         (["train", "extra"], "unrecognized arguments: extra"),
@@ -187,8 +185,15 @@ def test_without_a_command_it_says_what_to_do(gpt_tui: Cli) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--\x1b[31m\u202eb"], ["train", "\x9b2J"], ["tr\x1b[31m\u202eain"], ["train", "--steps", "\x1b]0;x\x07"], ["--lang", "\u202e"]],
-)  # fmt: skip
+    [
+        ["--\x1b[31m\u202eb"],
+        ["train", "\x9b2J"],
+        ["tr\x1b[31m\u202eain"],
+        ["train", "--steps", "\x1b]0;x\x07"],
+        ["--lang", "\u202e"],
+        ["runs", "\x1b[31m"],
+    ],
+)
 def test_hostile_options_are_shown_harmless(gpt_tui: Cli, arguments: list[str]) -> None:
     done = gpt_tui(*arguments)  # the fixture looks at the output
     assert done.code == 2
@@ -379,7 +384,7 @@ def test_a_foreign_core_is_named(tmp_path: Path, shell: Shell, helpers: Any) -> 
 # -- streams --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["params", "--json"], ["runs"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["runs"]])
 def test_a_reader_that_has_gone_is_no_error(shell: Shell, trained: Path, arguments: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -429,8 +434,3 @@ def test_only_results_are_on_standard_output(gpt_tui: Cli, trained: Path) -> Non
 def test_python_m_runs_it(helpers: Any) -> None:
     done = subprocess.run([sys.executable, "-m", "gpt_tui", "--version"], capture_output=True, cwd=helpers.root)
     assert done.stdout.decode() == f"gpt-tui {__version__}\n"
-
-
-def test_params_is_valid_json_for_other_programs(shell: Shell) -> None:
-    out, _ = shell("params", "--json").communicate(timeout=60)
-    assert json.loads(out)["total"] > 0

@@ -19,7 +19,7 @@ from core import checkpoint
 from core.batches import epoch_order
 from core.control import Control
 from core.errors import CheckpointError, ConfigError, RunError
-from core.events import Eval, Event, Finished, Notice, RolledBack, Saved, Started, Step
+from core.events import Eval, Event, Finished, Notice, RolledBack, Saved, Started, State, Step
 
 Lab = Any
 
@@ -162,16 +162,35 @@ def test_elapsed_time_and_tokens_go_on(lab: Lab) -> None:
     assert first.eta is None  # no estimate from steps of another process
 
 
-def test_a_time_budget_goes_on_where_it_stood(lab: Lab) -> None:
-    changes = {"training.max_steps": 400, "training.max_minutes": 0.005, "training.save_interval": 1}
-    lab.cut_short(changes, "run", line_of(5))
-    before = lab.of(Step, lab.run().read_metrics())[-2].elapsed
+def test_a_time_budget_goes_on_where_it_stood(lab: Lab, clock: Any) -> None:
+    changes = {"training.max_steps": None, "training.max_minutes": 1.0, "training.save_interval": 1}
+    lab.cut_short(changes, "run", lambda event: isinstance(event, Step) and event.elapsed > 30.0)
+    before = lab.of(Step, lab.run().read_metrics())[-2]
+    clock.now += 3600.0  # nobody trains meanwhile
     events = lab.resume()
-    assert events[-1].train_seconds >= 0.3
-    assert lab.of(Step, events)[0].progress >= before / 0.3
+    first = lab.of(Step, events)[0]
+    assert before.elapsed < first.elapsed < before.elapsed + 6.0
+    assert first.progress == pytest.approx(first.elapsed / 60.0)
+    assert first.lr < before.lr
+    assert (events[-1].reason, events[-1].train_seconds) == ("max_minutes", pytest.approx(60.0, abs=6.0))
 
 
 # -- what a resume refuses or tells -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("save_interval", [7, 5])
+@pytest.mark.parametrize("state", ["evaluating", "saving", "verifying", "done"])
+def test_killed_after_the_last_step(lab: Lab, state: str, save_interval: int) -> None:
+    """What is done is not done twice: no second evaluation, no second line of it in the record."""
+    changes = {**UNEVEN, "training.save_interval": save_interval, "data.verify_rows": 3}
+    lab.train(changes, "straight")
+    lab.cut_short(changes, "killed", lambda event: event == State(state, 14))
+    lab.resume("killed")
+    assert lab.trace("killed") == lab.trace("straight")
+    assert weights(lab, "killed", 14) == weights(lab, "straight", 14)
+    reports = [lab.run(name).report() for name in ("killed", "straight")]
+    for key in ("loss", "eval_loss", "best_loss", "best_step", "probes", "exact", "tokens", "epochs"):
+        assert reports[0][key] == reports[1][key]
 
 
 def test_more_steps_than_asked_for_at_first(lab: Lab) -> None:
@@ -370,7 +389,7 @@ def test_killed_while_writing_and_resumed(lab: Lab, python: Any, dtype: str) -> 
     """Also in the middle of a checkpoint, of the best one, of the settings: what counts is whole or not there."""
     changes = {**UNEVEN, "training.log_interval": 1, "training.dtype": dtype}
     lab.train(changes, "straight")
-    for point in (*(f"call:{n}" for n in range(3, 60, 5)), "step:1", "step:3", "step:14"):
+    for point in (*(f"call:{n}" for n in range(3, 100, 8)), "step:1", "step:14"):
         name = point.replace(":", "-")
         kill_and_resume(lab, python, changes, name, point)
         assert lab.trace(name) == lab.trace("straight"), point

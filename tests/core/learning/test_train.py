@@ -320,29 +320,7 @@ def test_steps_and_epochs_whichever_comes_first(lab: Lab) -> None:
     assert (events[-1].reason, events[-1].steps) == ("max_steps", 5)
 
 
-class Clock:
-    """Time that goes on by a fixed amount with every look at it."""
-
-    def __init__(self, tick: float = 0.5) -> None:
-        self.now, self.tick = 1000.0, tick
-
-    def perf_counter(self) -> float:
-        self.now += self.tick
-        return self.now
-
-    def time(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The loop's own clock replaced; nothing else sees it."""
-    found = Clock()
-    monkeypatch.setattr("core.train.time", found)
-    return found
-
-
-def test_a_time_budget_ends_the_run_at_the_lowest_rate(lab: Lab, clock: Clock) -> None:
+def test_a_time_budget_ends_the_run_at_the_lowest_rate(lab: Lab, clock: Any) -> None:
     changes = {"training.max_steps": None, "training.max_minutes": 1.0, "training.lr": 1e-2, "training.min_lr": 1e-4}
     events = lab.train(changes)
     steps, end = lab.of(Step, events), events[-1]
@@ -452,7 +430,7 @@ def test_discard_leaves_without_saving(lab: Lab) -> None:
     assert lab.run().report() is None
 
 
-def test_a_pause_is_not_counted(lab: Lab, clock: Clock) -> None:
+def test_a_pause_is_not_counted(lab: Lab, clock: Any) -> None:
     control = Control()
     seen: list[str] = []
 
