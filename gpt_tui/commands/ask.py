@@ -69,5 +69,5 @@ def print_answer(loaded: Any, question: str, sampling: Any, seed: int | None, la
             sys.stdout.flush()
         else:
             text = item.text
-    print()
+    print(flush=True)  # who asks through a pipe waits for this line
     return text

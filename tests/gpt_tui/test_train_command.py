@@ -64,7 +64,8 @@ def test_the_lines_of_a_training(trained_once: tuple[Path, Any]) -> None:
         r"int8: \d+\.\d kB instead of \d+\.\d kB, \d+\.\d % of 12 answers the same as fp32, .*",
         r"valid: 12 of 12 exact \(100\.0 %, 95 % interval 75\.\d %–100\.0 %; commonest answer 8\.3 %\)",
         r"train: 12 of 12 exact .*",
-        r"finished after 120 steps, \d+\.\d s of training, \d+\.\d s in all \| loss 0\.\d{4} \| best eval loss .* @ step 120",
+        r"finished after 120 steps, \d+\.\d s of training, \d+\.\d s in all \| loss 0\.\d{4} \| "
+        r"best eval loss 0\.\d{4} @ step 120",
         re.escape(f"saved in {folder}/tiny"),
         re.escape('ask it: gpt-tui ask "…" --run tiny'),
     ]
@@ -179,8 +180,8 @@ def test_data_without_validation_keeps_a_part(train: Cli, qa: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["🐋.jsonl", "a b.jsonl", "it's.jsonl", 'say "x".jsonl', "a: b #c.jsonl", "back\\slash.jsonl", "\\u0041.jsonl", "é.jsonl",
-     "{x}.jsonl", "a\tb.jsonl", "- x.jsonl", "𠀀.jsonl", "a\x7f\u200b.jsonl"],
+    ["🐋.jsonl", "a b.jsonl", "it's.jsonl", 'say "x".jsonl', "a: b #c.jsonl", "back\\slash.jsonl", "\\u0041.jsonl",
+     "é.jsonl", "{x}.jsonl", "a\tb.jsonl", "- x.jsonl", "𠀀.jsonl", "a\x7f\u200b.jsonl"],
 )  # fmt: skip
 def test_data_files_of_any_name(train: Cli, qa: Path, name: str) -> None:
     shutil.copy(qa, name)
@@ -237,7 +238,8 @@ def test_init_then_train_there(gpt_tui: Cli, helpers: Any, monkeypatch: pytest.M
     text, count = re.subn(r"(?m)^  n_layer: \d+", "  n_layer: 1", text)
     assert count == 1
     Path("config.yaml").write_text(text, encoding="utf-8")
-    done = gpt_tui("--no-ui", "train", "--run", "a", "--steps", "2", *helpers.tiny[1:], *SHORT)
+    options = ["--run", "a", "--steps", "2", *helpers.tiny[1:], *SHORT, "--set", "model.seq_len=256"]
+    done = gpt_tui("--no-ui", "train", *options)
     assert (done.code, done.err) == (0, "")
     assert "train: 40 rows" in done.out
     config = settings("a")
@@ -260,7 +262,7 @@ def test_one_json_object_a_line_as_in_the_metrics(train: Cli, qa: Path) -> None:
     assert done.lines == recorded
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for line in done.lines:
-        assert list(line)[0] == "kind"
+        assert next(iter(line)) == "kind"
         by_kind.setdefault(line["kind"], []).append(line)
         assert events.from_json(line) is not None
     contract = {

@@ -110,6 +110,17 @@ def test_killed_before_the_first_step(lab: Lab) -> None:
     assert lab.trace("killed") == lab.trace("straight")
 
 
+def test_numbers_stay_what_they_were(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another machine, or a busier one, may be fast at others: the run goes on with those it began with."""
+    changes = {**UNEVEN, "training.dtype": "auto"}
+    monkeypatch.setattr("core.machine.fast_dtype", lambda: "bf16")
+    lab.train(changes, "straight")
+    lab.cut_short(changes, "killed", saved_at(6))
+    monkeypatch.setattr("core.machine.fast_dtype", lambda: "fp32")
+    assert lab.of(Started, lab.resume("killed"))[0].dtype == "bf16"
+    assert lab.trace("killed") == lab.trace("straight")
+
+
 def test_stopped_and_resumed(lab: Lab) -> None:
     """A stop saves where it is, in the middle of everything; what comes after is the same all the same."""
     changes = {**UNEVEN, "training.save_interval": 100}

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from core import checkpoint
+from core import train as train_module
 from core.batches import collate, epoch_order
 from core.config import Config
 from core.control import Control
@@ -216,6 +217,21 @@ def test_evaluations_probes_and_best_checkpoint(lab: Lab, monkeypatch: pytest.Mo
     assert [e.step for e in lab.of(Saved, events) if e.tag == "best"] == [2, 6]
     assert lab.run().load("best").step == 6
     assert (events[-1].best_loss, events[-1].best_step) == (2.0, 6)
+
+
+def test_probes_are_answered_without_dropout(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    answer_batch = train_module.answer_batch
+
+    def spy(model: GPT, *rest: Any) -> Any:
+        seen.append(model.training)
+        return answer_batch(model, *rest)
+
+    monkeypatch.setattr(train_module, "answer_batch", spy)
+    trainer = lab.trainer({"data.probes": [{"prompt": "冰是什么？"}], "model.dropout": 0.5})
+    assert len(list(trainer.ask_probes())) == 1
+    assert seen == [False]
+    assert trainer.model.training
 
 
 def test_a_probe_is_exact_when_it_is_answered_word_for_word(lab: Lab) -> None:
@@ -642,8 +658,6 @@ def test_three_bad_steps_go_back_to_the_last_checkpoint_at_half_the_rate(
     assert again.loss == first.loss  # the same weights, the same rows, the same dropout
     assert again.lr == pytest.approx(first.lr / 2)
     assert steps[7].loss != steps[5].loss
-    times = [step.elapsed for step in steps]
-    assert times == sorted(times)  # the time it took is gone all the same
     assert events[-1].reason == "max_steps"
     assert lab.run().report()["skipped_steps"] == 3
 
@@ -664,6 +678,20 @@ def test_without_a_checkpoint_it_goes_back_to_the_beginning(lab: Lab, monkeypatc
     assert [step.step for step in steps] == [1, 2, 1, 2, 3, 4]
     assert steps[2].loss == steps[0].loss
     assert steps[2].tokens == steps[0].tokens
+
+
+def test_going_back_takes_time_too(lab: Lab, monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:
+    """Or a time budget would be overrun by what was lost."""
+
+    def wait() -> None:
+        clock.now += 100.0
+
+    poison(monkeypatch, {7, 8, 9}.__contains__)
+    steps = lab.of(Step, lab.train({"training.save_interval": 4}, on=at_step(5, wait)))
+    assert [step.step for step in steps] == [1, 2, 3, 4, 5, 6, 5, 6, 7, 8]
+    times = [step.elapsed for step in steps]
+    assert times == sorted(times)
+    assert 200.0 < times[-1] < 230.0  # step 5 came twice
 
 
 def test_going_back_keeps_the_best_checkpoint(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
