@@ -299,6 +299,20 @@ class GPT(nn.Module):
         return square[keys - time :]
 
 
+def unfilled_model(config: ModelConfig, vocab_size: int) -> GPT:
+    """A model into which saved weights are to be put.
+
+    Making it draws nothing from torch's global generator: a training in another thread may be using that for its
+    dropout at this very moment, and would not be repeatable any more.
+    """
+    with torch.device("meta"):
+        model = GPT(config, vocab_size)
+    model.to_empty(device="cpu")
+    if model.rope is not None:  # computed, not saved
+        model.rope = rope_table(config.seq_len, config.head_dim, config.rope_theta)
+    return model
+
+
 def count_parameters(config: ModelConfig, vocab_size: int) -> dict[str, int]:
     """Numbers of parameters by part, without allocating them."""
     with torch.device("meta"):

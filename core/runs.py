@@ -167,14 +167,14 @@ class LoadedModel:
 
 def load_model(folder: Path) -> LoadedModel:
     """Load a verified checkpoint folder for use. Raises ``CheckpointError``."""
-    from .model import GPT
+    from .model import unfilled_model
     from .quantize import is_quantized, load_quantized
 
     state, weights, _ = checkpoint.load(folder)
     try:
         config = Config.from_dict(state["config"])
         tokenizer = Tokenizer.load(folder / "tokenizer.json")
-        model = GPT(config.model, tokenizer.vocab_size)
+        model = unfilled_model(config.model, tokenizer.vocab_size)
         if is_quantized(weights):
             load_quantized(model, weights)
         else:

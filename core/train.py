@@ -18,7 +18,7 @@ import torch
 from . import checkpoint, machine
 from .batches import batches_per_epoch, collate, epoch_order, split_rows
 from .config import Config, settings
-from .control import Control
+from .control import Control, LiveCopy
 from .dataset import encode_prompt
 from .errors import ConfigError, RunError
 from .evaluate import evaluate_loss, grade
@@ -288,6 +288,7 @@ class Trainer:
                 clock = yield from self.pause(clock)
                 continue
             yield from self.apply_updates()
+            self.hand_out_copies()
             training = self.config.training
             if order_of != progress.epoch:
                 order, order_of = (
@@ -406,11 +407,18 @@ class Trainer:
         yield State("paused", self.progress.step)
         while self.control.paused and not self.control.stop:
             self.control.wait_while_paused(0.25)
+            self.hand_out_copies()
             if self.control.save_now:
                 self.control.save_now = False
                 yield from self.save()
         yield State("training", self.progress.step)
         return time.perf_counter()
+
+    def hand_out_copies(self) -> None:
+        """Copies of the weights for whoever asked, made here because only here no step is under way."""
+        for request in self.control.take_copy_requests():
+            weights = {name: weight.detach().to("cpu", copy=True) for name, weight in self.optimizer.weights().items()}
+            request.set_result(LiveCopy(weights, self.config, self.prepared.tokenizer, self.progress.step))
 
     def apply_updates(self) -> Iterator[Event]:
         """New values of live settings; a bad one is told, not raised."""

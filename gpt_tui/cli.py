@@ -27,6 +27,7 @@ COMMANDS = {
     "params": "count a model's parameters and its memory",
     "tokenizer": "build a vocabulary, or look at one",
     "runs": "list, show or delete runs",
+    "watch": "watch a run that another process trains",
     "init": "write config.yaml and the corpus into a folder, for editing",
 }
 

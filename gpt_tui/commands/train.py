@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..i18n import _
+
+if TYPE_CHECKING:
+    from core.config import Config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,30 +67,90 @@ def _quoted(text: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.config import load_config
+    if not args.no_ui and not args.json:
+        return _in_the_app(args)
     from core.control import Control
     from core.runs import find_run, new_run, runs_folder
 
-    overrides = config_arguments(args)
     folder = runs_folder(args.runs_dir)
-    config = None
     if args.resume is not None:
         target = find_run(folder, args.resume or args.run)
-        if args.recipe or args.config or overrides:
-            base = args.config or target.path / "config.yaml"
-            config = load_config(args.recipe, base if not args.recipe else args.config, overrides)
+        config = _changes(args, target.path)
     else:
-        file = args.config
-        if file is None and args.recipe is None:
-            here = Path("config.yaml")
-            file = here if here.is_file() else None
-        recipe = args.recipe or (None if file else "teacher")
-        config = load_config(recipe, file, overrides)
+        config, _file = _chosen(args)
         target = new_run(folder, args.run, config.recipe)
     control = Control()
     with stop_on_signals(control):
         finished = _listen(args, target, config, control)
     return {"SIGINT": 130, "SIGTERM": 143}.get(control.stop, 0 if finished else 1)
+
+
+def _chosen(args: argparse.Namespace) -> tuple[Config, Path | None]:
+    """The settings of a new run, and the user's file among their sources."""
+    from core.config import load_config
+
+    file = args.config
+    if file is None and args.recipe is None:
+        here = Path("config.yaml")
+        file = here if here.is_file() else None
+    recipe = args.recipe or (None if file else "teacher")
+    return load_config(recipe, file, config_arguments(args)), file
+
+
+def _changes(args: argparse.Namespace, run: Path) -> Config | None:
+    """What the options say against the settings of a run that goes on; None where they say nothing."""
+    from core.config import load_config
+
+    overrides = config_arguments(args)
+    if not (args.recipe or args.config or overrides):
+        return None
+    base = args.config or run / "config.yaml"
+    return load_config(args.recipe, base if not args.recipe else args.config, overrides)
+
+
+def _in_the_app(args: argparse.Namespace) -> int:
+    """Open the app and start there."""
+    from ..screen import Opening, open_app, why_not
+
+    if why_not():  # before anything slow is imported
+        return open_app(args)
+    if args.resume is None:
+        config, file = _chosen(args)
+        _check_name(args)
+        return open_app(args, Opening(config=config, config_file=file, start=True, run_name=args.run))
+    path = _run_to_go_on(args)
+    return open_app(args, Opening(start=True, resume=path, config=_changes(args, path)))
+
+
+def _check_name(args: argparse.Namespace) -> None:
+    """A name that cannot be, or is taken, is said before the screen opens; a plain free one costs no torch."""
+    if args.run is None:
+        return
+    from ..desk import runs_folder
+
+    folder = runs_folder(args.runs_dir)
+    if re.fullmatch(r"\w[\w.-]*", args.run) and not (folder / args.run / "config.yaml").exists():
+        return
+    from core.config import Config
+    from core.runs import new_run
+
+    target = new_run(folder, args.run, "")
+    if target.exists():
+        target.create(Config())  # says that it exists, and what to do
+
+
+def _run_to_go_on(args: argparse.Namespace) -> Path:
+    """The folder of the run; looked for without torch where a name is given, so that the app opens at once."""
+    from ..desk import runs_folder
+
+    folder, name = runs_folder(args.runs_dir), args.resume or args.run
+    if name:
+        for candidate in (folder / name, Path(name)):
+            if (candidate / "config.yaml").is_file():
+                return candidate
+    from core.runs import find_run
+
+    return find_run(folder, name).path
 
 
 def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) -> bool:
