@@ -1,7 +1,8 @@
 """The engine of gpt-tui: everything that learns, nothing that draws.
 
 The public names are loaded on first use, so that ``import core`` costs nothing and a program that only
-wants to print its help never waits for torch.
+wants to print its help never waits for torch. ``train`` and ``generate`` are not among them: these names are
+those of their modules, so it is ``from core.train import train``.
 """
 
 from __future__ import annotations
@@ -13,10 +14,8 @@ if TYPE_CHECKING:
     from .config import Config as Config
     from .control import Control as Control
     from .errors import UserError as UserError
-    from .generate import generate as generate
     from .runs import Run as Run
     from .runs import load_run as load_run
-    from .train import train as train
 
 #: Another installed package may also be called ``core``; ``gpt_tui`` looks for this mark and says so.
 BELONGS_TO = "gpt-tui"
@@ -25,12 +24,10 @@ _HOMES = {
     "Config": ".config",
     "Control": ".control",
     "UserError": ".errors",
-    "generate": ".generate",
     "Run": ".runs",
     "load_run": ".runs",
-    "train": ".train",
 }
-__all__ = ["BELONGS_TO", "Config", "Control", "Run", "UserError", "generate", "load_run", "train"]
+__all__ = ["BELONGS_TO", "Config", "Control", "Run", "UserError", "load_run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -232,7 +232,8 @@ def test_chat_takes_the_options_of_ask(gpt_tui: Cli, trained: Path) -> None:
 
 
 def test_chat_without_questions(gpt_tui: Cli, trained: Path) -> None:
-    assert gpt_tui("chat", stdin="") == type(gpt_tui("chat"))(0, "", "")
+    done = gpt_tui("chat", stdin="")
+    assert (done.code, done.out, done.err) == (0, "", "")
 
 
 # -- eval -----------------------------------------------------------------------------------------------------

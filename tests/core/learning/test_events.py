@@ -201,14 +201,16 @@ def test_forget_after_keeps_unknown_events_of_earlier_steps(run: Run) -> None:
 
 
 def test_the_engine_needs_no_screen(python: Any) -> None:
-    """``import core`` loads no torch; the whole engine loads nothing of the user interface."""
+    """``import core`` loads no torch and its names are what they seem; the whole engine loads nothing of the
+    user interface."""
     code = """
 import sys, json
 import core
 light = sorted({"torch", "numpy", "tokenizers"} & set(sys.modules))
 import core.train, core.generate, core.finish, core.evaluate, core.doctor, core.runs
 screens = ("gpt_tui", "textual", "rich", "click", "plotext")
-print(json.dumps([light, sorted(name for name in sys.modules if name.partition(".")[0] in screens)]))
+names = [name for name in core.__all__ if type(getattr(core, name)).__name__ == "module"]
+print(json.dumps([light, names, sorted(name for name in sys.modules if name.partition(".")[0] in screens)]))
 """
     output, _ = python(code).communicate(timeout=120)
-    assert json.loads(output) == [[], []]
+    assert json.loads(output) == [[], [], []]
