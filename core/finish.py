@@ -33,6 +33,7 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
     step = loaded.step
     if config.training.int8:
         yield from _write_int8(run, loaded, prepared, report)
+        machine.give_back_memory()
     if config.data.verify_rows:
         yield State("verifying", step)
         parts: dict[str, Any] = {}

@@ -250,6 +250,7 @@ class Trainer:
         known = resume and self.path.tokenizer_file.is_file()
         tokenizer = Tokenizer.load(self.path.tokenizer_file) if known else None
         self.prepared: Prepared = yield from prepare(self.config, tokenizer)
+        machine.give_back_memory()
         if resume:
             if checkpoint.step_checkpoints(self.path.checkpoints):
                 yield from self.restore()
@@ -369,6 +370,7 @@ class Trainer:
             if better:
                 yield from self.save(tag="best")
         yield from self.ask_probes()
+        machine.give_back_memory()
 
     def ask_probes(self) -> Iterator[Event]:
         probes = self.config.data.probes
@@ -523,7 +525,10 @@ class Trainer:
         if self.saved_step != progress.step:
             yield from self.save(final=True)
         if not self.control.stop:
-            yield from finish_run(self.path, self.config, self.prepared, self.report(reason))
+            report = self.report(reason)
+            del self.model, self.optimizer  # what follows reads the checkpoint back and needs the room
+            machine.give_back_memory()
+            yield from finish_run(self.path, self.config, self.prepared, report)
         yield State("done", progress.step)
         yield self.finished(reason)
 

@@ -169,6 +169,9 @@ def _ready_streams() -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from core.machine import share_the_processor
+
+    share_the_processor()
     if args.command is None:
         from .screen import open_app
 

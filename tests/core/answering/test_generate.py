@@ -102,6 +102,7 @@ def by_definition(text: str, stops: list[str], trim: bool) -> tuple[str, str]:
         ("abcdef", ["cde", "cd"], "ab", "cd"),
         ("abcdef", ["d", "bcd"], "a", "bcd"),  # complete at the same character: the longer
         ("abcdef", ["e", "bcdef"], "abcd", "e"),  # the first that is complete, not the first that begins
+        ("hello", ["ello", "ll"], "he", "ll"),  # also inside one token
         ("aaab", ["aab"], "a", "aab"),  # a false start overlaps the real one
         ("用户", ["用户:"], "用户", ""),  # the end comes while it is held back
         ("水用户", ["用户:"], "水用户", ""),
@@ -154,7 +155,9 @@ pieces_of_text = st.lists(
     st.sampled_from(["a", "b", "ab", "用", "用户:", "户", "\n", " ", "。", "END", "E", "N", "鲸🐋", "hello"]),
     max_size=12,
 ).map("".join)
-stop_lists = st.lists(st.sampled_from(["\n", "用户:", "ab", "b", "aba", "END", "N", "鲸", "bEN", "户:a"]), max_size=4)
+stop_lists = st.lists(
+    st.sampled_from(["\n", "用户:", "ab", "b", "aba", "END", "N", "鲸", "bEN", "户:a", "ello", "ll"]), max_size=4
+)
 
 
 @given(pieces_of_text, stop_lists)
