@@ -1,6 +1,11 @@
 """Chinese for what ``core`` and the commands report: errors, and notices of a training."""
 
 TEXTS = {
+    # prepare.py
+    "{count} answers contain a stop string and would be cut there ({where}); --set sampling.stop=[] lets "
+    "only the end token end an answer": (
+        "有 {count} 个回答含有停止串，会在那里被截断（{where}）；--set sampling.stop=[] 则只由结束符结束回答"
+    ),
     # yamlio.py
     "the key '{key}' is given twice": "键“{key}”出现两次",
     "not readable": "无法读取",
