@@ -68,6 +68,7 @@ TEXTS: dict[str, str] = {
     # leaving
     "left without saving: {run}": "未保存就离开了：{run}",
     "saved in {path}": "已保存在 {path}",
+    "saved in {path}; the final check is left out": "已保存在 {path}；略去最后的复查",
     "go on with: gpt-tui --no-ui train --resume {run}": "继续训练：gpt-tui --no-ui train --resume {run}",
     "loss {loss:.4f}  eta {eta}": "损失 {loss:.4f}  剩余 {eta}",
     "{run} is being trained (step {step})": "{run} 正在训练（第 {step} 步）",

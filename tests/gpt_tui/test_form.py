@@ -301,7 +301,9 @@ def test_every_word_of_the_schema_has_its_chinese(chinese: None) -> None:
     ):
         said = translated(sentence)
         assert is_chinese(said)
-        assert all(number in said for number in sentence.replace("(", " ").replace(")", " ").split() if number[0].isdigit())
+        assert all(
+            number in said for number in sentence.replace("(", " ").replace(")", " ").split() if number[0].isdigit()
+        )
     assert translated("nobody knows 5") == "nobody knows 5"
 
 
