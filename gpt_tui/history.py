@@ -253,7 +253,9 @@ class History:
     def _named(self, event: State) -> str:
         """The engine's state in the screen's words. After the last step and its checkpoint comes the final check."""
         state = STATES.get(event.state, event.state)
-        over = (self.total_steps is not None and event.step >= self.total_steps) or bool(self.steps and self.steps[-1].progress >= 1.0)
+        over = (self.total_steps is not None and event.step >= self.total_steps) or bool(
+            self.steps and self.steps[-1].progress >= 1.0
+        )
         ends_here = over and self.saved is not None and self.saved.step == event.step
         return "verifying" if state == "running" and ends_here else state
 

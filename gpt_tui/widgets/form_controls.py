@@ -69,7 +69,9 @@ class SwitchBox(Static, can_focus=True):
 
 
 class ChoiceBox(Select[str], inherit_bindings=False):
-    """One of a few words, as ``Text``: only that can be searched by typing and is no markup. Left and right step through them; Enter or the space bar opens the list.
+    """One of a few words, as ``Text``: only that can be searched by typing and is no markup.
+
+    Left and right step through them; Enter or the space bar opens the list.
 
     Up and down are not taken: they go from field to field.
     """
