@@ -48,7 +48,6 @@ TEXTS: dict[str, str] = {
     "one of max_steps, max_epochs, max_minutes must be set, or the training never ends":
         "max_steps、max_epochs、max_minutes 至少要填一个，否则训练永不结束",
     "min_lr ({0}) must not be above lr ({1})": "min_lr（{0}）不能大于 lr（{1}）",
-    "micro_batch ({0}) must not be above batch_size ({1})": "micro_batch（{0}）不能大于 batch_size（{1}）",
     "min_new_tokens ({0}) must not be above max_new_tokens ({1})":
         "min_new_tokens（{0}）不能大于 max_new_tokens（{1}）",
     # help: recipe

@@ -50,9 +50,6 @@ TEXTS = {
         "max_steps、max_epochs、max_minutes 至少要设一项，否则训练不会结束"
     ),
     "min_lr ({min_lr}) must not be above lr ({lr})": "min_lr（{min_lr}）不能大于 lr（{lr}）",
-    "micro_batch ({micro}) must not be above batch_size ({batch})": (
-        "micro_batch（{micro}）不能大于 batch_size（{batch}）"
-    ),
     "min_new_tokens ({low}) must not be above max_new_tokens ({high})": (
         "min_new_tokens（{low}）不能大于 max_new_tokens（{high}）"
     ),
