@@ -85,7 +85,6 @@ TEXTS: dict[str, str] = {
         "已保存；训练命令：gpt-tui --no-ui train --recipe {path}",
     "not saved, because something is wrong with it: {names}": "有误而未保存：{names}",
     "not started: something is wrong with {names}": "未开始：{names} 有误",
-    "Dismiss menu": "关闭列表",
     # questions
     "Take the recipe {name}?": "换用配方 {name}？",
     "You have changed: {names}": "你改动了：{names}",
