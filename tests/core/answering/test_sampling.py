@@ -135,7 +135,9 @@ def test_penalized_tokens_get_less_likely_never_likelier(logits: Tensor, penalty
     out = penalize_repetition(logits, torch.tensor(sorted(used)), penalty)
     for i in range(len(logits)):
         assert float(out[i]) <= float(logits[i])
-        assert (float(out[i]) == float(logits[i])) == (i not in used or float(logits[i]) == 0.0)
+        if abs(float(logits[i])) < 1e-37 and i in used:
+            continue  # zero, or so small that a division rounds back to it
+        assert (float(out[i]) == float(logits[i])) == (i not in used)
 
 
 def test_penalty_acts_in_the_choice() -> None:
