@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,8 +127,8 @@ def assert_harmless(text: str) -> None:
 
 @pytest.fixture
 def shell() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Starts the real command; what still runs at the end of the test is killed."""
-    started: list[subprocess.Popen[bytes]] = []
+    """Starts the real command; what still runs at the end of the test, or after two minutes, is killed."""
+    started: list[tuple[subprocess.Popen[bytes], threading.Timer]] = []
 
     def start(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
@@ -136,13 +137,20 @@ def shell() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         command = [sys.executable, "-m", "gpt_tui", *map(str, arguments)]
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(command, env=environment, **{**streams, **options})
-        started.append(process)
+        watch = threading.Timer(120.0, process.kill)
+        watch.start()
+        started.append((process, watch))
         return process
 
     yield start
-    for process in started:
+    for process, watch in started:
+        watch.cancel()
         process.kill()
-        process.communicate()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
 
 
 def write_rows(path: Path, rows: dict[str, str], **more: str) -> Path:

@@ -375,7 +375,7 @@ def test_a_foreign_core_is_named(tmp_path: Path, shell: Shell, helpers: Any) -> 
     (tmp_path / "core" / "__init__.py").write_text("")
     for arguments in (["ask", "?"], ["runs"], ["--help"]):
         process = shell(*arguments, cwd=tmp_path, env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{helpers.root}"})
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate()
         assert process.returncode == 1
         assert out == b""
         assert f"another package named 'core' hides this program's own: {tmp_path}" in one_line(err.decode())
@@ -390,13 +390,13 @@ def test_a_reader_that_has_gone_is_no_error(shell: Shell, trained: Path, argumen
     os.close(reader)
     process = shell(*arguments, stdout=writer)
     os.close(writer)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 0
     assert err == b""
 
 
 def test_what_is_piped_is_plain(shell: Shell, trained: Path, helpers: Any) -> None:
-    out, err = shell("runs", "show", "tiny", env={"FORCE_COLOR": "1", "TERM": "xterm-256color"}).communicate(timeout=60)
+    out, err = shell("runs", "show", "tiny", env={"FORCE_COLOR": "1", "TERM": "xterm-256color"}).communicate()
     assert err == b""
     helpers.assert_harmless(out.decode())
     assert b"tiny" in out
@@ -405,14 +405,14 @@ def test_what_is_piped_is_plain(shell: Shell, trained: Path, helpers: Any) -> No
 def test_closed_streams_are_no_tracebacks(shell: Shell, trained: Path) -> None:
     closed = lambda: [os.close(number) for number in (0, 1)]  # noqa: E731
     process = shell("chat", stdin=None, stdout=None, preexec_fn=closed)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 0
     assert err == b""
 
 
 def test_an_output_that_has_no_chinese_gets_escapes(shell: Shell) -> None:
     process = shell("--lang", "zh", "--help", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     assert process.returncode == 0
     assert err == b""
     assert out.isascii()

@@ -103,7 +103,7 @@ def test_a_stopped_training_is_saved_and_goes_on(
         if json.loads(line)["kind"] == "step":
             break
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     assert process.returncode == code
     assert err.decode() == "\nstopping after this step and saving; once more to stop at once\n"
     last = json.loads(out.splitlines()[-1])
@@ -149,5 +149,5 @@ def test_an_interrupted_chat_is_silent(shell: Shell, trained: Path) -> None:
     process.stdin.flush()
     assert process.stdout.readline().decode() == "鱼\n"
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     assert (process.returncode, out, err) == (130, b"", b"")
