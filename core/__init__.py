@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .config import Config as Config
+    from .config import load_config as load_config
     from .control import Control as Control
+    from .default import load_run as load_run
     from .errors import UserError as UserError
+    from .fit import fit as fit
+    from .generate import answer as answer
     from .generate import generate as generate
     from .runs import Run as Run
-    from .runs import load_run as load_run
     from .train import train as train
 
 #: Another installed package may also be called ``core``; ``gpt_tui`` looks for this mark and says so.
@@ -24,13 +27,28 @@ BELONGS_TO = "gpt-tui"
 _HOMES = {
     "Config": ".config",
     "Control": ".control",
-    "UserError": ".errors",
-    "generate": ".generate",
     "Run": ".runs",
-    "load_run": ".runs",
+    "UserError": ".errors",
+    "answer": ".generate",
+    "fit": ".fit",
+    "generate": ".generate",
+    "load_config": ".config",
+    "load_run": ".default",
     "train": ".train",
 }
-__all__ = ["BELONGS_TO", "Config", "Control", "Run", "UserError", "generate", "load_run", "train"]
+__all__ = [
+    "BELONGS_TO",
+    "Config",
+    "Control",
+    "Run",
+    "UserError",
+    "answer",
+    "fit",
+    "generate",
+    "load_config",
+    "load_run",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from . import checkpoint, machine
 from .config import Config
 from .evaluate import Graded, ask_all, questions_of, summary, summary_by_kind
 from .events import Event, Notice, Quantized, Saved, State, Verified
+from .figures import draw_run
 from .generate import answer
 from .model import GPT
 from .prepare import Prepared
@@ -54,11 +55,17 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
         run.write_report(report)
     except OSError as problem:
         yield Notice("report.json not written: {reason}", {"reason": str(problem)}, level="warning")
+    if config.training.figures:
+        yield from draw_run(run)
 
 
 def _parts(prepared: Prepared, limit: int) -> Iterator[tuple[str, list[Record]]]:
-    """Validation rows first, then training rows; of more than ``limit`` an even sample."""
-    for name, records in (("valid", prepared.valid_records), ("train", prepared.train_records)):
+    """Validation rows, those with unseen values apart, then training rows; of more than ``limit`` an even sample."""
+    for name, records in (
+        ("valid", prepared.valid_records),
+        ("valid_unseen", prepared.unseen_records),
+        ("train", prepared.train_records),
+    ):
         questions = questions_of(records)
         if len(questions) > limit:
             questions = [questions[i * len(questions) // limit] for i in range(limit)]

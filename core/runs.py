@@ -134,10 +134,14 @@ class Run:
         return load_model(checkpoint.resolve(self.checkpoints, which))
 
     def delete(self) -> None:
-        """Remove the folder. Raises ``RunError`` while a process is writing to it."""
+        """Remove the folder, and the default checkpoint if it is one of it. Raises ``RunError`` while a process is
+        writing to it."""
+        from .default import clear_default
+
         if self.lock.is_held():
             raise RunError("{run}: a training is writing to it; stop it first", run=str(self.path))
         remove_tree(self.path)
+        clear_default(self.path.parent, self.name)
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,3 @@ def new_run(folder: Path, name: str | None, recipe: str) -> Run:
         run = Run(folder / f"{base}-{number}")
     return run
 
-
-def load_run(name: str | None = None, checkpoint: str = "last", runs_dir: str | None = None) -> LoadedModel:
-    """A trained model by the name of its run (default: the newest), ready for ``generate``."""
-    return find_run(runs_folder(runs_dir), name).load(checkpoint)

@@ -27,11 +27,10 @@ SAMPLING = (
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """--run and --checkpoint."""
-    parser.add_argument("--run", metavar="RUN", help=_("which run (default: the newest)"))
+    parser.add_argument("--run", metavar="RUN", help=_("which run (default: the promoted or the newest)"))
     parser.add_argument(
         "--checkpoint",
         metavar="last|best|int8|PATH",
-        default="last",
         help=_("which of its checkpoints (default: last)"),
     )
 
@@ -55,11 +54,11 @@ def load_model(args: argparse.Namespace) -> LoadedModel:
     """The model that --run and --checkpoint name. Sets the threads to what the process may use."""
     import torch
 
+    from core.default import load_run
     from core.machine import usable_cores
-    from core.runs import find_run, runs_folder
 
     torch.set_num_threads(usable_cores())
-    return find_run(runs_folder(args.runs_dir), args.run).load(args.checkpoint)
+    return load_run(args.run, args.checkpoint, args.runs_dir)
 
 
 def sampling_of(args: argparse.Namespace, loaded: LoadedModel) -> SamplingConfig:

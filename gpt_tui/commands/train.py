@@ -33,14 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", metavar="RUN", nargs="?", const="", help=_("go on with a run (default: the newest one)")
     )
+    parser.add_argument("--from", metavar="RUN", dest="start",
+                        help=_("begin with the weights and vocabulary of RUN or RUN:CHECKPOINT"))  # fmt: skip
+    parser.add_argument("--verify", action="store_true",
+                        help=_("ask unseen questions after training and print a table of the answers"))  # fmt: skip
     parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
+
+
+VERIFY_ROWS = 1000  # asked of each part by --verify where the settings ask none
 
 
 def config_arguments(args: argparse.Namespace) -> list[str]:
     """The short options as ``key=value`` overrides, before those given with --set."""
     found: list[str] = []
     if args.data is not None:
-        found += [f"data.train={_quoted(_absolute(args.data))}", "data.valid="]
+        found += [f"data.train={_quoted(_absolute(args.data))}", "data.valid=", "data.valid_unseen=null", "data.url=null"]
     if args.valid is not None:
         found.append(f"data.valid={_quoted(_absolute(args.valid))}")
     if args.minutes is not None:
@@ -79,7 +86,12 @@ def run(args: argparse.Namespace) -> int:
             here = Path("config.yaml")
             file = here if here.is_file() else None
         recipe = args.recipe or (None if file else "teacher")
-        config = load_config(recipe, file, overrides)
+        if args.start is not None:
+            config = _further(args, file, overrides)
+        else:
+            config = load_config(recipe, file, overrides)
+        if args.verify and not config.data.verify_rows:
+            config = config.update({"data.verify_rows": VERIFY_ROWS})
         target = new_run(folder, args.run, config.recipe)
     control = Control()
     with stop_on_signals(control):
@@ -87,17 +99,32 @@ def run(args: argparse.Namespace) -> int:
     return {"SIGINT": 130, "SIGTERM": 143}.get(control.stop, 0 if finished else 1)
 
 
+def _further(args: argparse.Namespace, file: Path | None, overrides: list[str]) -> Any:
+    """Settings of a run that begins where another has ended: that run's own, unless a recipe or file is named;
+    its architecture and vocabulary in any case."""
+    from core.config import load_config
+    from core.default import checkpoint_of
+    from core.runs import runs_folder
+    from core.start import settings_from
+
+    source, folder = checkpoint_of(runs_folder(args.runs_dir), args.start)
+    base = source.path / "config.yaml" if args.recipe is None and args.config is None else file
+    return settings_from(source.config(), load_config(args.recipe, base, overrides), folder)
+
+
 def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) -> bool:
     """Print the events of a training; True if it ended by itself."""
-    from core.events import Finished, Started, Step
+    from core.events import Finished, Progress, Started, Step, Verified
     from core.train import train
 
     from ..console import Console, LogFile, lines
     from ..format import duration
+    from ..verdicts import part_name, verdict_table
 
     console, log = Console(), LogFile(target.path / "train.log")
     total: int | None = None
     end: Finished | None = None
+    verified = False
     try:
         for event in train(config, target, control, resume=args.resume is not None):
             if isinstance(event, Started):
@@ -105,12 +132,19 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
             elif isinstance(event, Finished):
                 end = event
                 console.clear()
-            for line in lines(event, total):
+            said = lines(event, total)
+            if isinstance(event, Verified):
+                verified = True
+                if args.verify:
+                    said = iter(verdict_table([(part_name(name), part) for name, part in event.parts.items()]))
+            for line in said:
                 log.write(line)
                 if not args.json:
                     console.print(line)
             if args.json:
                 console.print(json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False))
+            elif isinstance(event, Progress) and event.total:
+                console.progress(event.done / event.total, "")
             elif isinstance(event, Step):
                 console.progress(event.progress, _("loss {loss:.4f}  eta {eta}").format(
                     loss=event.loss, eta=duration(event.eta)))  # fmt: skip
@@ -120,6 +154,8 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
     finally:
         console.clear()
         log.close()
+    if args.verify and not verified and end is not None and not control.stop:
+        print(_("nothing to verify: there is no question with an answer in the data"), file=sys.stderr)
     if end is not None and not args.json:
         print(_("saved in {path}").format(path=target.path))
         if not control.stop:
