@@ -74,4 +74,3 @@ def _reason(problem: Exception) -> str:
     inner = getattr(problem, "reason", problem)
     text = getattr(inner, "strerror", None) or str(inner) or type(problem).__name__
     return str(text).splitlines()[0][:120]
-

@@ -1,7 +1,7 @@
 """The losses of runs as pictures, drawn from their ``metrics.jsonl`` after the end.
 
 matplotlib is an extra (``plots``) and imported only here, when something is drawn. Its figures are used as plain
-objects: no window system, no global state, so that any thread may draw.
+objects, without pyplot: no window system is looked for, and any thread may draw.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def draw(runs: Sequence[Run], files: Sequence[Path]) -> None:
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import EngFormatter
     except ImportError:
         raise UserError("matplotlib is not installed; to have it: pip install matplotlib") from None
     family = _families()
@@ -67,7 +68,8 @@ def draw(runs: Sequence[Run], files: Sequence[Path]) -> None:
         for number, (curve, label) in enumerate(zip(curves, labels, strict=True)):
             _losses(left, curve, label if len(curves) > 1 else "", f"C{number}", alone=len(curves) == 1)
             _logged(right, curve, label if len(curves) > 1 else "logged", f"C{number}")
-        _finish(left, right, curves)
+        top = _finish(left, right, curves)
+        top.xaxis.set_major_formatter(EngFormatter(sep=""))
         if len(curves) == 1:
             figure.suptitle(labels[0])
         _save(figure, files)
@@ -92,7 +94,8 @@ def _logged(axes: Any, curve: Curve, label: str, color: str) -> None:
     axes.plot(steps, curve.smooth(losses), "-", color=color, label=label)
 
 
-def _finish(left: Any, right: Any, curves: Sequence[Curve]) -> None:
+def _finish(left: Any, right: Any, curves: Sequence[Curve]) -> Any:
+    """Scales, names and grids; returns the axis of tokens."""
     lowest = min(curve.lowest for curve in curves)
     highest = max(curve.highest for curve in curves)
     for axes in (left, right):
@@ -108,6 +111,7 @@ def _finish(left: Any, right: Any, curves: Sequence[Curve]) -> None:
     per_epoch = curves[0].tokens_per_epoch
     top = left.secondary_xaxis("top", functions=(lambda x: x * per_epoch, lambda x: x / per_epoch))
     top.set_xlabel("tokens" if len(curves) == 1 else f"tokens ({_ascii(curves[0].name) or 'first run'})")
+    return top
 
 
 def _save(figure: Any, files: Sequence[Path]) -> None:

@@ -34,18 +34,18 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
     step = loaded.step
     if config.training.int8:
         yield from _write_int8(run, loaded, prepared, report)
-    if config.data.verify_rows:
+    asked = list(_parts(prepared, config.data.verify_rows)) if config.data.verify_rows else []
+    if asked:
         yield State("verifying", step)
         parts: dict[str, Any] = {}
-        for name, records in _parts(prepared, config.data.verify_rows):
+        for name, records in asked:
             graded = _ask(loaded.model, config, prepared, records)
             parts[name] = summary(graded)
             kinds = summary_by_kind(graded)
             if kinds:
                 parts[name]["by_kind"] = kinds
-        if parts:
-            yield Verified(step, parts)
-            report["exact"] = parts
+        yield Verified(step, parts)
+        report["exact"] = parts
     report["finish_seconds"] = time.perf_counter() - begin
     report["peak_memory_bytes"] = machine.peak_memory()
     report["data"] = prepared.report

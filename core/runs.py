@@ -229,4 +229,3 @@ def new_run(folder: Path, name: str | None, recipe: str) -> Run:
         number += 1
         run = Run(folder / f"{base}-{number}")
     return run
-

@@ -56,7 +56,8 @@ def _check_architecture(config: Config, state: dict[str, Any], folder: Path) -> 
     for key, wanted in config.model.model_dump(mode="json").items():
         if key not in free and stored.get(key) != wanted:
             raise ConfigError(
-                "model.{key}: {wanted} does not fit {path}, which has {stored}; further training keeps the architecture",
+                "model.{key}: {wanted} does not fit {path}, which has {stored}: "
+                "further training keeps the architecture",
                 key=key, wanted=wanted, path=str(folder), stored=stored.get(key),
             )  # fmt: skip
 

@@ -6,8 +6,8 @@ learning rate 学习率, row 条, evaluation 评估, training/validation data �
 
 from __future__ import annotations
 
-from . import zh_cli, zh_errors, zh_foreign, zh_settings
+from . import zh_cli, zh_errors, zh_foreign, zh_recipes, zh_settings
 
-PARTS = (zh_cli, zh_errors, zh_settings, zh_foreign)  # the texts of a new area: its own zh_*.py, named here
+PARTS = (zh_cli, zh_errors, zh_settings, zh_recipes, zh_foreign)  # the texts of a new area: its own zh_*.py, named here
 
 TEXTS: dict[str, str] = {text: chinese for part in PARTS for text, chinese in part.TEXTS.items()}

@@ -55,7 +55,9 @@ def corpus_of(name: str) -> str | None:
     if not slash or corpus not in WRITERS:
         return None
     if file not in FILES:
-        raise DataError("{name}: the corpus {corpus} has only {files}", name=name, corpus=corpus, files=", ".join(FILES))
+        raise DataError(
+            "{name}: the corpus {corpus} has only {files}", name=name, corpus=corpus, files=", ".join(FILES)
+        )
     return corpus
 
 
@@ -104,8 +106,6 @@ def _is_whole(folder: Path) -> bool:
         return all(file_sha256(folder / name) == manifest["files"][name]["sha256"] for name in FILES)
     except (UserError, OSError, KeyError, TypeError):
         return False
-
-
 
 
 def _clear_leftovers(cache: Path) -> None:

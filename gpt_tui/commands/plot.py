@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", metavar="RUN", nargs="+", help=_("whose losses to draw; several in one figure"))
     parser.add_argument(
         "--out", metavar="FILE", type=Path,
-        help=_("an .svg, .png or .pdf file (default: figures/loss.svg and .png of the run; of several ./loss.svg)"),
+        help=_("an .svg, .png or .pdf file (default: in the run's figures; of several ./loss.svg)"),
     )  # fmt: skip
 
 

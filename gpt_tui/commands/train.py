@@ -30,11 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", metavar="N", type=int, help=_("number of optimizer steps"))
     parser.add_argument("--minutes", metavar="N", type=float, help=_("time budget; the learning rate falls to its end"))
     parser.add_argument("--run", metavar="NAME", help=_("name of the run (default: recipe and time)"))
-    parser.add_argument(
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument(
         "--resume", metavar="RUN", nargs="?", const="", help=_("go on with a run (default: the newest one)")
     )
-    parser.add_argument("--from", metavar="RUN", dest="start",
-                        help=_("begin with the weights and vocabulary of RUN or RUN:CHECKPOINT"))  # fmt: skip
+    begin.add_argument("--from", metavar="RUN", dest="start",
+                       help=_("begin with the weights and vocabulary of RUN or RUN:CHECKPOINT"))  # fmt: skip
     parser.add_argument("--verify", action="store_true",
                         help=_("ask unseen questions after training and print a table of the answers"))  # fmt: skip
     parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
@@ -47,7 +48,8 @@ def config_arguments(args: argparse.Namespace) -> list[str]:
     """The short options as ``key=value`` overrides, before those given with --set."""
     found: list[str] = []
     if args.data is not None:
-        found += [f"data.train={_quoted(_absolute(args.data))}", "data.valid=", "data.valid_unseen=null", "data.url=null"]
+        found += [f"data.train={_quoted(_absolute(args.data))}", "data.valid="]
+        found += ["data.valid_unseen=null", "data.url=null"]
     if args.valid is not None:
         found.append(f"data.valid={_quoted(_absolute(args.valid))}")
     if args.minutes is not None:
@@ -86,10 +88,7 @@ def run(args: argparse.Namespace) -> int:
             here = Path("config.yaml")
             file = here if here.is_file() else None
         recipe = args.recipe or (None if file else "teacher")
-        if args.start is not None:
-            config = _further(args, file, overrides)
-        else:
-            config = load_config(recipe, file, overrides)
+        config = load_config(recipe, file, overrides) if args.start is None else _further(args, file, overrides)
         if args.verify and not config.data.verify_rows:
             config = config.update({"data.verify_rows": VERIFY_ROWS})
         target = new_run(folder, args.run, config.recipe)
