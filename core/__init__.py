@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .default import load_run as load_run
     from .errors import UserError as UserError
     from .fit import fit as fit
+    from .generate import Answer as Answer
     from .generate import answer as answer
     from .generate import generate as generate
     from .runs import Run as Run
@@ -29,6 +30,7 @@ _HOMES = {
     "Control": ".control",
     "Run": ".runs",
     "UserError": ".errors",
+    "Answer": ".generate",
     "answer": ".generate",
     "fit": ".fit",
     "generate": ".generate",
@@ -38,6 +40,7 @@ _HOMES = {
 }
 __all__ = [
     "BELONGS_TO",
+    "Answer",
     "Config",
     "Control",
     "Run",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
-from math import comb
 from typing import Any
 
 from .callable_module import make_callable
@@ -64,9 +63,11 @@ class Comparison:
 def sign_test(gained: int, lost: int) -> float:
     """The exact McNemar test (McNemar 1947): the probability, if gaining and losing a row were equally likely, of
     a result at least as uneven. Rows that both answer or both miss say nothing."""
-    n, k = gained + lost, min(gained, lost)
-    tail = sum(comb(n, i) for i in range(k + 1))
-    return min(1.0, float(2 * tail / 2**n))
+    n, term, tail = gained + lost, 1, 1
+    for i in range(min(gained, lost)):  # term: how many ways there are to gain or lose exactly i + 1 of n
+        term = term * (n - i) // (i + 1)
+        tail += term
+    return float(min(1.0, 2 * tail / 2**n))
 
 
 def compare(a: LoadedModel, b: LoadedModel, records: Sequence[Record]) -> Generator[Progress, None, Comparison]:

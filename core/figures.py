@@ -7,8 +7,8 @@ objects, without pyplot: no window system is looked for, and any thread may draw
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from .curves import Curve, read_curve
 from .errors import RunError, UserError
 from .events import Event, Notice
 from .runs import Run
-from .storage import make_private_folder
+from .storage import atomic_file, make_private_folder
 
 SUFFIXES = (".svg", ".png", ".pdf")
 #: A linear axis shows nothing of a loss that falls from 7 to 0.01.
@@ -116,18 +116,18 @@ def _finish(left: Any, right: Any, curves: Sequence[Curve]) -> Any:
 
 def _save(figure: Any, files: Sequence[Path]) -> None:
     for file in files:
-        temporary = file.with_name(f".{file.stem}.tmp{file.suffix}")
+        kind = file.suffix.lower().removeprefix(".")
+        drawn = BytesIO()
+        # Without dates: the same run gives the same bytes.
+        dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+        figure.savefig(drawn, format=kind, dpi=120, metadata=dates)
         try:
             make_private_folder(file.parent)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a character that no font here has
-                figure.savefig(temporary, dpi=120, metadata={"Date": None} if file.suffix.lower() == ".svg" else None)
-            temporary.replace(file)
+            with atomic_file(file) as out:
+                out.write(drawn.getvalue())
         except OSError as problem:
             reason = problem.strerror or str(problem)
             raise UserError("{path}: cannot be written: {reason}", path=str(file), reason=reason) from None
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _families() -> list[str]:
