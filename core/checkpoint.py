@@ -149,7 +149,7 @@ def verify(folder: Path) -> dict[str, Any]:
         raise CheckpointError("{path}: no such checkpoint", path=str(folder))
     manifest = read_json(folder / MANIFEST, limit=1_000_000, error=CheckpointError)
     files = manifest.get("files") if isinstance(manifest, dict) else None
-    if not isinstance(files, dict) or manifest.get("format") != FORMAT or not _REQUIRED <= files.keys():
+    if not isinstance(files, dict) or manifest.get("format") != FORMAT or _REQUIRED - files.keys():
         raise CheckpointError("{path}: damaged: not a manifest of this program", path=str(folder / MANIFEST))
     for name, entry in files.items():
         path = folder / name
@@ -229,9 +229,13 @@ def resolve(checkpoints: Path, which: str) -> Path:
     )
 
 
-def prune(checkpoints: Path, keep: int) -> None:
-    """Delete all but the ``keep`` newest step checkpoints, and what an interrupted write left."""
-    for folder in step_checkpoints(checkpoints)[keep:]:
+def prune(checkpoints: Path, keep: int, upto: Path | None = None) -> None:
+    """Delete all but the ``keep`` newest step checkpoints, and what an interrupted write left.
+
+    Those newer than ``upto`` neither count nor go: a resumed run found them damaged, and will replace them.
+    """
+    folders = [path for path in step_checkpoints(checkpoints) if upto is None or path.name <= upto.name]
+    for folder in folders[keep:]:
         remove_tree(folder)
     for leftover in checkpoints.glob(".*.tmp"):
         remove_tree(leftover)

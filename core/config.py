@@ -25,6 +25,29 @@ from .schema import Settings
 from .yamlio import KeyPath, dump_yaml, load_yaml, parse_scalar
 
 RECIPES = Path(__file__).with_name("recipes")
+#: Settings that name files.
+PATHS = (("data", "train"), ("data", "valid"), ("data", "valid_unseen"), ("tokenizer", "path"),
+         ("training", "start_from"))  # fmt: skip
+
+#: What other programs call these settings, the seeds' names among them: for the hint at an unknown key.
+ELSEWHERE = {
+    "learning_rate": "lr",
+    "emb_dim": "n_embd",
+    "hidden_size": "n_embd",
+    "num_layers": "n_layer",
+    "num_heads": "n_head",
+    "context_length": "seq_len",
+    "max_length": "seq_len",
+    "block_size": "seq_len",
+    "drop_rate": "dropout",
+    "num_epochs": "max_epochs",
+    "epochs": "max_epochs",
+    "eval_freq": "eval_interval",
+    "eval_iter": "eval_batches",
+    "stop_strings": "stop",
+    "train_path": "train",
+    "val_path": "valid",
+}
 
 
 @dataclass(frozen=True)
@@ -238,7 +261,7 @@ def to_yaml(values: Mapping[str, Any]) -> str:
 
 def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
     """Data paths of a file are meant relative to it: make those that exist there absolute."""
-    for section, key in (("data", "train"), ("data", "valid"), ("tokenizer", "path")):
+    for section, key in PATHS:
         group = values.get(section)
         if isinstance(group, dict) and isinstance(group.get(key), str) and group[key]:
             candidate = folder / group[key]
@@ -336,6 +359,7 @@ def _nearest(key: str, known: Any) -> str:
     names = list(known)
     tails = {name.rpartition(".")[2]: name for name in names}
     section, _, leaf = key.rpartition(".")
+    leaf = ELSEWHERE.get(leaf, leaf)
     match = [tails[m] for m in difflib.get_close_matches(leaf, tails, n=1, cutoff=0.6)]
     if not match and section not in Settings.model_fields:  # else the section alone would make any two keys alike
         match = difflib.get_close_matches(key, names, n=1, cutoff=0.75)

@@ -7,7 +7,25 @@ step. Nothing else ever reaches into a running training.
 from __future__ import annotations
 
 import threading
-from typing import Any
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .config import Config
+    from .tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class LiveCopy:
+    """What is being learnt, copied between two steps: nobody's use of it touches the training."""
+
+    weights: dict[str, Tensor]
+    config: Config
+    tokenizer: Tokenizer
+    step: int
 
 
 class Control:
@@ -23,6 +41,7 @@ class Control:
         self._running.set()
         self._lock = threading.Lock()
         self._updates: dict[str, Any] = {}
+        self._copies: list[Future[LiveCopy]] = []
 
     @property
     def paused(self) -> bool:
@@ -56,3 +75,18 @@ class Control:
         with self._lock:
             taken, self._updates = self._updates, {}
         return taken
+
+    def request_copy(self) -> Future[LiveCopy]:
+        """Ask for a copy of the weights; the loop makes it at the next step boundary, also while paused."""
+        future: Future[LiveCopy] = Future()
+        with self._lock:
+            self._copies.append(future)
+        return future
+
+    def take_copy_requests(self) -> list[Future[LiveCopy]]:
+        """The requests since the last call that nobody has cancelled."""
+        if not self._copies:
+            return []
+        with self._lock:
+            taken, self._copies = self._copies, []
+        return [future for future in taken if future.set_running_or_notify_cancel()]

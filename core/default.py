@@ -13,7 +13,7 @@ from typing import Any
 
 from . import checkpoint
 from .errors import RunError
-from .runs import LoadedModel, Run, find_run, runs_folder
+from .runs import Run, find_run
 from .storage import read_json, write_json
 
 FILE = "default.json"
@@ -74,12 +74,6 @@ def choose_run(runs: Path, name: str | None, which: str | None) -> tuple[Run, st
     if default is None:
         return find_run(runs), which or "last"
     return Run(runs / default.run), which or default.checkpoint
-
-
-def load_run(name: str | None = None, checkpoint: str | None = None, runs_dir: str | None = None) -> LoadedModel:
-    """A trained model by the name of its run, ready for ``generate``; without a name the default one, or the newest."""
-    run, which = choose_run(runs_folder(runs_dir), name, checkpoint)
-    return run.load(which)
 
 
 def checkpoint_of(runs: Path, spec: str) -> tuple[Run, Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def load_corpus(config: Config) -> Corpus:
     train = list(read_records(path))
     if not train:
         raise DataError("{path}: no rows in it", path=str(path))
-    corpus = Corpus(train, [], {"train_rows": len(train)}, {path.name: file_sha256(path, DataError)})
+    corpus = Corpus(train, [], {"train_rows": len(train)}, {path.name: file_fingerprint(path)})
     unique = unique_rows(train)
     corpus.counts["train_duplicates"] = len(train) - len(unique)
     if data.duplicates == "drop":
@@ -80,7 +81,7 @@ def load_corpus(config: Config) -> Corpus:
 
 def _read_held_out(name: str, part: str, corpus: Corpus) -> list[Record]:
     path = find_data(name)
-    corpus.fingerprints[f"{part}/{path.name}"] = file_sha256(path, DataError)
+    corpus.fingerprints[f"{part}/{path.name}"] = file_fingerprint(path)
     return list(read_records(path))
 
 
@@ -116,6 +117,11 @@ def _split(records: list[Record], fraction: float, seed: int) -> tuple[list[Reco
         [record for i, record in enumerate(records) if i not in chosen],
         [record for i, record in enumerate(records) if i in chosen],
     )
+
+
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    return file_sha256(path, DataError)
 
 
 def describe_records(records: Sequence[Record]) -> dict[str, Any]:

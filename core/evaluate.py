@@ -20,7 +20,7 @@ from .template import Template
 from .tokenizer import Tokenizer
 
 #: Rows in evaluation at once, in tokens: larger ones leave the processor's cache.
-EVAL_TOKENS = 8192
+EVAL_TOKENS = 2048
 
 
 @torch.inference_mode()

@@ -34,6 +34,7 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
     step = loaded.step
     if config.training.int8:
         yield from _write_int8(run, loaded, prepared, report)
+        machine.give_back_memory()
     asked = list(_parts(prepared, config.data.verify_rows)) if config.data.verify_rows else []
     if asked:
         yield State("verifying", step)

@@ -235,7 +235,7 @@ def answer_batch(
     tokenizer: Tokenizer,
     prompts: Sequence[list[int]],
     config: SamplingConfig,
-    batch_size: int = 64,
+    batch_size: int = 24,
 ) -> Iterator[tuple[int, str]]:
     """Greedy answers to many prompts of token ids, as (index, text) in no particular order.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import hashlib
 import math
 import os
@@ -70,6 +73,27 @@ def _quota_of(folder: Path) -> list[float]:
     except (OSError, ValueError, ZeroDivisionError):
         pass
     return []
+
+
+#: Turns of the waiting loop (about 50 ns each) before a thread of torch's OpenMP runtime goes to sleep: on a
+#: machine of one's own, and on one where others work. The runtime's own 300,000 is for a machine nobody shares.
+PATIENCE, PATIENCE_WHEN_BUSY = 10_000, 3_000
+
+
+def share_the_processor() -> None:
+    """Keep torch's threads from waiting for each other in a loop for long. Call before torch is loaded.
+
+    Beside other programs that waiting takes away the very core that the thread waited for needs. A training step
+    on 2 cores, in ms, with a patience of 300,000, 10,000 and 3,000: alone 61, 63, 72; at a load of 5: 770, 390,
+    380. Results do not depend on it. Whoever sets GOMP_SPINCOUNT or OMP_WAIT_POLICY is obeyed.
+    """
+    if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
+        return
+    try:
+        busy = os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1)
+    except (AttributeError, OSError):  # Windows
+        busy = False
+    os.environ["GOMP_SPINCOUNT"] = str(PATIENCE_WHEN_BUSY if busy else PATIENCE)
 
 
 @cache
@@ -155,6 +179,14 @@ def peak_memory() -> int:
         return int(getattr(psutil.Process().memory_info(), "peak_wset", resident_memory()))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the system: glibc keeps it, 100 MB after a few hundred steps of changing lengths."""
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 @cache

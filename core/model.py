@@ -113,6 +113,14 @@ class Cache:
     """(batch, capacity) True where a key is padding; None: nowhere."""
     length: int = 0
 
+    def visible(self, time: int) -> int:
+        """Keys that the next ``time`` tokens are multiplied with. In bf16 rounded up to whole 32s, the rest masked:
+        torch compiles and keeps a kernel per shape, and every new token would be another one."""
+        keys = self.length + time
+        if self.keys.dtype == torch.bfloat16:
+            keys = min(self.keys.shape[3], -(-keys // 32) * 32)
+        return keys
+
     @classmethod
     def empty(cls, model: GPT, batch: int, capacity: int) -> Cache:
         c = model.config
@@ -142,10 +150,10 @@ class Attention(nn.Module):
         q, k = qk.transpose(1, 2).split([c.n_head, c.kv_heads], dim=1)  # (batch, heads, time, head_dim)
         v = v.transpose(1, 2)
         if cache is not None:
-            begin, end = cache.length, cache.length + time
+            begin, end, keys = cache.length, cache.length + time, cache.visible(time)
             cache.keys[self.layer, :, :, begin:end] = k
             cache.values[self.layer, :, :, begin:end] = v
-            k, v = cache.keys[self.layer, :, :, :end], cache.values[self.layer, :, :, :end]
+            k, v = cache.keys[self.layer, :, :, :keys], cache.values[self.layer, :, :, :keys]
         if c.kv_heads < c.n_head:
             k = k.repeat_interleave(c.n_head // c.kv_heads, dim=1)
             v = v.repeat_interleave(c.n_head // c.kv_heads, dim=1)
@@ -248,7 +256,7 @@ class GPT(nn.Module):
         if self.rope is not None:
             table = self.rope.to(x.dtype)
             rope = (table[:, positions] if positions is not None else table[:, start : start + time]).unsqueeze(-2)
-        mask = self._mask(time, start + time, x, cache)
+        mask = self._mask(start, time, x, cache)
         for block in self.blocks:
             x = block(x, rope, mask, cache)
         if cache is not None:
@@ -277,17 +285,19 @@ class GPT(nn.Module):
         logits = self.logits(hidden.index_select(0, places)).float()
         return F.cross_entropy(logits, wanted, reduction="sum", ignore_index=-100)
 
-    def _mask(self, time: int, keys: int, x: Tensor, cache: Cache | None) -> Tensor | None:
+    def _mask(self, start: int, time: int, x: Tensor, cache: Cache | None) -> Tensor | None:
         """What is added to the scores: 0 where a token may look, -inf where it may not; None: everywhere."""
         hidden = cache.hidden_keys if cache is not None else None
-        mask = None if time == 1 else self._causal(time, keys, x.dtype, x.device)
+        keys = time if cache is None else cache.visible(time)
+        everywhere = time == 1 and keys == start + 1
+        mask = None if everywhere else self._causal(keys, x.dtype, x.device)[start : start + time]
         if hidden is None:
             return mask
         padding = torch.zeros(hidden.shape[0], 1, 1, keys, dtype=x.dtype, device=x.device)
         padding.masked_fill_(hidden[:, None, None, :keys], torch.finfo(x.dtype).min)
         return padding if mask is None else torch.clamp_min(padding + mask, torch.finfo(x.dtype).min)
 
-    def _causal(self, time: int, keys: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    def _causal(self, keys: int, dtype: torch.dtype, device: torch.device) -> Tensor:
         square = self._masks.get((keys, dtype, device))
         if square is None:
             # Kept for training too, so not a tensor of inference mode even where an evaluation is the first to ask.
@@ -296,7 +306,21 @@ class GPT(nn.Module):
             if len(self._masks) > 256:  # one per row length; cleared rather than let grow without bound
                 self._masks.clear()
             self._masks[keys, dtype, device] = square
-        return square[keys - time :]
+        return square
+
+
+def unfilled_model(config: ModelConfig, vocab_size: int) -> GPT:
+    """A model into which saved weights are to be put.
+
+    Making it draws nothing from torch's global generator: a training in another thread may be using that for its
+    dropout at this very moment, and would not be repeatable any more.
+    """
+    with torch.device("meta"):
+        model = GPT(config, vocab_size)
+    model.to_empty(device="cpu")
+    if model.rope is not None:  # computed, not saved
+        model.rope = rope_table(config.seq_len, config.head_dim, config.rope_theta)
+    return model
 
 
 def count_parameters(config: ModelConfig, vocab_size: int) -> dict[str, int]:

@@ -47,8 +47,12 @@ def _linear(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None) -> Te
     product = _int8_product()
     if product is None:
         return F.linear(x, weight.float() * scale, bias)
-    rows, row_scale = quantize_rows(x.reshape(-1, x.shape[-1]).float())
-    out = product(rows, weight.t()).float() * (row_scale * scale.t())
+    flat = x.reshape(-1, x.shape[-1]).float()
+    count = len(flat)
+    if count > 1:  # a kernel is compiled and kept per shape: whole 16s of rows keep their number small
+        flat = F.pad(flat, (0, 0, 0, -count % 16))
+    rows, row_scale = quantize_rows(flat)
+    out = (product(rows, weight.t()).float() * (row_scale * scale.t()))[:count]
     if bias is not None:
         out += bias
     return out.view(*x.shape[:-1], weight.shape[0])

@@ -63,8 +63,12 @@ class Run:
         return (self.path / "config.yaml").is_file()
 
     def create(self, config: Config) -> None:
-        """Make the folder, private to its owner, and write the settings. Raises ``RunError`` if it exists."""
-        if self.exists():
+        """Make the folder, private to its owner, and write the settings.
+
+        Raises ``RunError`` if the run exists. One that failed before its first step, say over a misspelt
+        file, is made anew.
+        """
+        if self.exists() and self.has_begun():
             raise RunError(
                 "{run}: this run exists already; go on with --resume {name} or choose another --run name",
                 run=str(self.path),
@@ -72,6 +76,7 @@ class Run:
             )
         try:
             make_private_folder(self.path)
+            self.metrics.unlink(missing_ok=True)
             self.save_config(config)
         except OSError as problem:
             raise RunError(
@@ -79,6 +84,10 @@ class Run:
                 run=str(self.path),
                 reason=problem.strerror or str(problem),
             ) from None
+
+    def has_begun(self) -> bool:
+        """Whether anything was learnt in it, or is about to be."""
+        return self.state() != "empty" or any(isinstance(event, events.Step) for event in self.read_metrics())
 
     def save_config(self, config: Config) -> None:
         write_text(self.path / "config.yaml", to_yaml(config.to_dict()))
@@ -135,9 +144,11 @@ class Run:
 
     def delete(self) -> None:
         """Remove the folder, and the default checkpoint if it is one of it. Raises ``RunError`` while a process is
-        writing to it."""
+        writing to it, and for what is no run: a folder of someone's work may also have a ``config.yaml`` in it."""
         from .default import clear_default
 
+        if not (self.metrics.exists() or self.lock.path.exists() or self.checkpoints.is_dir()):
+            raise RunError("{run}: not deleted: nothing in it comes from a training", run=str(self.path))
         if self.lock.is_held():
             raise RunError("{run}: a training is writing to it; stop it first", run=str(self.path))
         remove_tree(self.path)
@@ -159,23 +170,24 @@ class LoadedModel:
 
 def load_model(folder: Path) -> LoadedModel:
     """Load a verified checkpoint folder for use. Raises ``CheckpointError``."""
-    from .model import GPT
+    from .model import unfilled_model
     from .quantize import is_quantized, load_quantized
 
     state, weights, _ = checkpoint.load(folder)
     try:
         config = Config.from_dict(state["config"])
         tokenizer = Tokenizer.load(folder / "tokenizer.json")
-        model = GPT(config.model, tokenizer.vocab_size)
+        model = unfilled_model(config.model, tokenizer.vocab_size)
         if is_quantized(weights):
             load_quantized(model, weights)
         else:
             model.load_state_dict(weights)
+        step = int(state.get("step", 0))
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as problem:
         reason = str(problem).splitlines()[0][:160]
         raise CheckpointError("{path}: does not fit: {reason}", path=str(folder), reason=reason) from None
     size = (folder / "model.safetensors").stat().st_size
-    return LoadedModel(model.eval(), tokenizer, config, int(state.get("step", 0)), folder, size)
+    return LoadedModel(model.eval(), tokenizer, config, step, folder, size)
 
 
 def list_runs(folder: Path) -> list[Run]:
@@ -229,3 +241,11 @@ def new_run(folder: Path, name: str | None, recipe: str) -> Run:
         number += 1
         run = Run(folder / f"{base}-{number}")
     return run
+
+
+def load_run(name: str | None = None, checkpoint: str | None = None, runs_dir: str | None = None) -> LoadedModel:
+    """A trained model by the name of its run, ready for ``generate``; without a name the default one, or the newest."""
+    from .default import choose_run
+
+    run, which = choose_run(runs_folder(runs_dir), name, checkpoint)
+    return run.load(which)

@@ -103,7 +103,16 @@ def fsync_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file whole or not at all: the name appears only after the bytes are on the disk."""
+    """Write a file whole or not at all: the name appears only after the bytes are on the disk.
+
+    Through a link its target is written. A device or FIFO is written to as it is: renaming a file over
+    /dev/null would take it away from the whole machine.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with open(path, "wb") as device:
+            yield device
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

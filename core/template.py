@@ -88,11 +88,11 @@ TEMPLATES = {
 
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
 _BLANK_BETWEEN_CJK = re.compile(f"(?<=[{_CJK}])[ \u3000]+(?=[{_CJK}])")
-_QUESTION_MARK = re.compile(f"(?<=[{_CJK}])\\?$")
+_QUESTION_MARK = re.compile(f"(?<=[{_CJK}])(?<!\u3000)[ \u3000]*\\?$")
 
 
 def clean_prompt(text: str) -> str:
     """One form for what people type differently: outer blanks, blanks between Chinese characters (seed 000
     drops them too) and a half-width question mark after Chinese. Training and use both pass through here."""
     text = text.replace("\r\n", "\n").strip()
-    return _QUESTION_MARK.sub("？", _BLANK_BETWEEN_CJK.sub("", text))
+    return _BLANK_BETWEEN_CJK.sub("", _QUESTION_MARK.sub("？", text))

@@ -19,7 +19,7 @@ from . import checkpoint, machine
 from .batches import batches_per_epoch, collate, epoch_order, split_rows
 from .callable_module import make_callable
 from .config import Config, settings
-from .control import Control
+from .control import Control, LiveCopy
 from .dataset import encode_prompt
 from .errors import ConfigError, RunError
 from .evaluate import evaluate_loss, grade
@@ -118,6 +118,8 @@ class Progress:
     best_step: int = 0
     evals_without_gain: int = 0
     last_eval: float | None = None
+    evaluated: int = -1
+    """The step of the last evaluation."""
     lr_scale: float = 1.0
     rollbacks: int = 0
     skipped: int = 0
@@ -147,6 +149,8 @@ class Trainer:
     def __init__(self, config: Config, run: Run, control: Control) -> None:
         self.config, self.path, self.control = config, run, control
         self.progress = Progress()
+        self.saved_step = -1
+        """The step of the newest whole checkpoint."""
         self.device = machine.choose_device(config.training.device)
         self.threads = config.training.threads or machine.usable_cores()
         self.dtype_name = machine.choose_dtype(config.training.dtype, self.device)
@@ -234,6 +238,15 @@ class Trainer:
         state, weights, memory = checkpoint.load(folder, optimizer=True)
         known = Progress.__dataclass_fields__
         self.progress = Progress(**{key: value for key, value in state["progress"].items() if key in known})
+        self.saved_step = self.progress.step
+        if state.get("data_sha256") != self.prepared.report["sha256"]:
+            # The order of an epoch is a function of its rows: a place in the middle of it means nothing any more.
+            self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
+            yield Notice(
+                "the data changed since step {step}: its rows come in a new order from here on",
+                {"step": self.progress.step},
+                level="warning",
+            )
         self.dtype_name = state.get("dtype", self.dtype_name)
         self.origin = state.get("start")
         self.build(weights, memory)
@@ -249,6 +262,7 @@ class Trainer:
         cache = cache_folder(self.path.path.parent)
         given = tokenizer or (start.tokenizer if start else None)
         self.prepared: Prepared = yield from prepare(self.config, given, cache)
+        machine.give_back_memory()
         if trained:
             yield from self.restore()
         else:
@@ -288,6 +302,7 @@ class Trainer:
                 clock = yield from self.pause(clock)
                 continue
             yield from self.apply_updates()
+            self.hand_out_copies()
             training = self.config.training
             if order_of != progress.epoch:
                 order, order_of = (
@@ -330,7 +345,8 @@ class Trainer:
                 yield from self.sample()
             if self.control.save_now or progress.step % training.save_interval == 0:
                 self.control.save_now = False
-                yield from self.save()
+                if not self.why_end():  # the last step is saved after its evaluation
+                    yield from self.save()
         progress.elapsed += time.perf_counter() - clock
         return reason
 
@@ -352,6 +368,7 @@ class Trainer:
     def evaluate(self) -> Iterator[Event]:
         """Validation loss, the best checkpoint, and the probe questions."""
         progress = self.progress
+        progress.evaluated = progress.step
         if self.prepared.valid is not None:
             yield State("evaluating", progress.step)
             loss = evaluate_loss(
@@ -363,10 +380,12 @@ class Trainer:
             progress.evals_without_gain = 0 if better else progress.evals_without_gain + 1
             if better:
                 progress.best_loss, progress.best_step = loss, progress.step
-            yield Eval(progress.step, loss, progress.best_loss or math.inf, progress.best_step, better)
+            best = math.inf if progress.best_loss is None else progress.best_loss
+            yield Eval(progress.step, loss, best, progress.best_step, better)
             if better:
                 yield from self.save(tag="best")
         yield from self.ask_probes()
+        machine.give_back_memory()
 
     def ask_probes(self) -> Iterator[Event]:
         probes = self.config.data.probes
@@ -412,11 +431,18 @@ class Trainer:
         yield State("paused", self.progress.step)
         while self.control.paused and not self.control.stop:
             self.control.wait_while_paused(0.25)
+            self.hand_out_copies()
             if self.control.save_now:
                 self.control.save_now = False
                 yield from self.save()
         yield State("training", self.progress.step)
         return time.perf_counter()
+
+    def hand_out_copies(self) -> None:
+        """Copies of the weights for whoever asked, made here because only here no step is under way."""
+        for request in self.control.take_copy_requests():
+            weights = {name: weight.detach().to("cpu", copy=True) for name, weight in self.optimizer.weights().items()}
+            request.set_result(LiveCopy(weights, self.config, self.prepared.tokenizer, self.progress.step))
 
     def apply_updates(self) -> Iterator[Event]:
         """New values of live settings; a bad one is told, not raised."""
@@ -430,7 +456,11 @@ class Trainer:
             except ConfigError as problem:
                 yield Notice("{problem}", {"problem": str(problem)}, level="warning")
                 continue
-            self.path.save_config(self.config)
+            try:
+                self.path.save_config(self.config)
+            except OSError as problem:
+                reason = problem.strerror or str(problem)
+                yield Notice("config.yaml not written: {reason}", {"reason": reason}, level="warning")
             yield Changed(self.progress.step, {key: value})
 
     def bad_step(self) -> Iterator[Event]:
@@ -456,10 +486,13 @@ class Trainer:
         if checkpoint.step_checkpoints(self.path.checkpoints):
             yield from self.restore()
         else:
-            self.progress = Progress(elapsed=progress.elapsed)
+            self.progress = Progress()
             self.build(None, None)
         self.progress.lr_scale, self.progress.rollbacks, self.progress.skipped = 0.5, 1, skipped
         self.progress.skipped_in_a_row = 0
+        # The time is gone, whatever the steps were good for; and the best checkpoint is still the best.
+        self.progress.elapsed = progress.elapsed
+        self.progress.best_loss, self.progress.best_step = progress.best_loss, progress.best_step
         yield RolledBack(failed_at, self.progress.step, 0.5)
 
     # -- saving and the end -----------------------------------------------------------------------------------
@@ -480,8 +513,11 @@ class Trainer:
             "torch": torch.__version__,
         }
 
-    def save(self, tag: str = "last") -> Iterator[Event]:
-        """Write a checkpoint: 'last' with all that a resume needs, 'best' only to be used."""
+    def save(self, tag: str = "last", *, final: bool = False) -> Iterator[Event]:
+        """Write a checkpoint: 'last' with all that a resume needs, 'best' only to be used.
+
+        A full disk is told; only of the ``final`` one, without which steps would be lost, is it a ``RunError``.
+        """
         step = self.progress.step
         weights = self.optimizer.weights()
         yield State("saving", step)
@@ -491,7 +527,7 @@ class Trainer:
             size = checkpoint.save(folder, self.state(), self.prepared.tokenizer.to_json(), weights, memory)
         except OSError as problem:
             reason = problem.strerror or str(problem)
-            if tag == "last" and self.why_end():
+            if final:
                 raise RunError("{path}: cannot be written: {reason}", path=str(folder), reason=reason) from None
             yield Notice(
                 "checkpoint at step {step} not written: {reason}; the one before is kept",
@@ -499,24 +535,35 @@ class Trainer:
                 level="warning",
             )
             return
-        checkpoint.prune(self.path.checkpoints, self.config.training.keep_checkpoints)
+        if tag == "last":
+            self.saved_step = step
+            checkpoint.prune(self.path.checkpoints, self.config.training.keep_checkpoints, upto=folder)
         yield Saved(step, str(folder), tag, size)
         yield State("training", step)
 
     def wrap_up(self, reason: str) -> Iterator[Event]:
         """After the last step: evaluate, save, and, unless the user stopped it, verify and report."""
         progress = self.progress
-        evaluated = progress.step and progress.step % self.config.training.eval_interval == 0
-        if not evaluated and not self.control.stop:
+        if progress.evaluated != progress.step and not self.control.stop:
             yield from self.evaluate()
         if not self.control.stop:
             yield from self.sample()
-        if not checkpoint.step_folder(self.path.checkpoints, progress.step).exists():
-            yield from self.save()
+        if self.saved_step != progress.step:
+            yield from self.save(final=True)
         if not self.control.stop:
-            yield from finish_run(self.path, self.config, self.prepared, self.report(reason))
+            report = self.report(reason)
+            del self.model, self.optimizer  # what follows reads the checkpoint back and needs the room
+            machine.give_back_memory()
+            yield from finish_run(self.path, self.config, self.prepared, report)
         yield State("done", progress.step)
         yield self.finished(reason)
+
+    def train_loss(self) -> float | None:
+        """The loss of the last log interval or, of a run shorter than one, of all its steps."""
+        progress = self.progress
+        if progress.last_loss is None and progress.loss_tokens:
+            return progress.loss_sum / progress.loss_tokens
+        return progress.last_loss
 
     def report(self, reason: str) -> dict[str, Any]:
         """What ``report.json`` says about the training itself."""
@@ -533,7 +580,7 @@ class Trainer:
             "train_seconds": progress.elapsed,
             "seed": self.config.training.seed,
             "parameters": sum(p.numel() for p in self.model.parameters()),
-            "loss": progress.last_loss,
+            "loss": self.train_loss(),
             "eval_loss": progress.last_eval,
             "best_loss": progress.best_loss,
             "best_step": progress.best_step,
@@ -547,7 +594,7 @@ class Trainer:
     def finished(self, reason: str) -> Finished:
         progress = self.progress
         return Finished(
-            reason, progress.step, progress.elapsed, time.perf_counter() - self.started, progress.last_loss,
+            reason, progress.step, progress.elapsed, time.perf_counter() - self.started, self.train_loss(),
             progress.best_loss, progress.best_step,
         )  # fmt: skip
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "corpus": "make a corpus",
     "runs": "list, show or delete runs",
     "plot": "draw the losses of runs",
+    "watch": "watch a run that another process trains",
     "init": "write config.yaml and the corpus into a folder, for editing",
 }
 
@@ -162,7 +163,8 @@ def _ready_streams() -> None:
     """Standard streams that can be written to and read from, whatever the caller has made of them."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed (``>&-``); its number must not go to the next file opened
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
+            number = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         # Chinese on a terminal or pipe whose encoding cannot say it must not be a traceback.
         with contextlib.suppress(AttributeError, ValueError):
@@ -170,6 +172,9 @@ def _ready_streams() -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from core.machine import share_the_processor
+
+    share_the_processor()
     if args.command is None:
         from .screen import open_app
 

@@ -180,7 +180,7 @@ class LogFile:
     def write(self, line: str) -> None:
         self._waiting.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
         if self._file is None and self._path.parent.is_dir():
-            self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115 - closed in close()
+            self._file = open(self._path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
         if self._file is not None:
             try:
                 self._file.writelines(self._waiting)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
-from core.text import cell_width, pad
+from core.text import cell_width, pad, printable
+
+
+def json_line(value: Any) -> str:
+    """JSON on one line. What a terminal would obey stands there as ``\\uXXXX``, which is the same to a reader."""
+    text = json.dumps(value, ensure_ascii=False)
+    if printable(text) == text:
+        return text
+    return "".join(char if printable(char) == char else json.dumps(char)[1:-1] for char in text)
 
 
 def duration(seconds: float | None) -> str:

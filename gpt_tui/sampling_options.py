@@ -54,8 +54,8 @@ def load_model(args: argparse.Namespace) -> LoadedModel:
     """The model that --run and --checkpoint name. Sets the threads to what the process may use."""
     import torch
 
-    from core.default import load_run
     from core.machine import usable_cores
+    from core.runs import load_run
 
     torch.set_num_threads(usable_cores())
     return load_run(args.run, args.checkpoint, args.runs_dir)

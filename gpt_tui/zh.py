@@ -6,8 +6,10 @@ learning rate 学习率, row 条, evaluation 评估, training/validation data �
 
 from __future__ import annotations
 
-from . import zh_cli, zh_errors, zh_foreign, zh_recipes, zh_settings
+from . import zh_app, zh_chat, zh_cli, zh_config, zh_data_runs, zh_errors, zh_foreign, zh_recipes, zh_settings
 
-PARTS = (zh_cli, zh_errors, zh_settings, zh_recipes, zh_foreign)  # the texts of a new area: its own zh_*.py, named here
+PARTS = (  # the texts of a new area: its own zh_*.py, named here
+    zh_app, zh_config, zh_chat, zh_data_runs, zh_recipes, zh_cli, zh_errors, zh_settings, zh_foreign,
+)  # fmt: skip
 
 TEXTS: dict[str, str] = {text: chinese for part in PARTS for text, chinese in part.TEXTS.items()}

@@ -154,6 +154,7 @@ TEXTS = {
     "{run}: cannot be written: {reason}": "{run}：无法写入：{reason}",
     "{run}: no such run (no config.yaml in it)": "{run}：没有这个运行记录（其中没有 config.yaml）",
     "{run}: a training is writing to it; stop it first": "{run}：训练正在写入；请先停止训练",
+    "{run}: not deleted: nothing in it comes from a training": "{run}：没有删除：其中没有训练产生的文件",
     "{path}: does not fit: {reason}": "{path}：与模型不符：{reason}",
     "no run '{name}' in {folder}; there are: {names}": "{folder} 中没有运行记录“{name}”；现有：{names}",
     "no trained run in {folder}; train one first: gpt-tui --no-ui train": (
@@ -172,6 +173,9 @@ TEXTS = {
     "{key}: cannot change during a run": "{key}：训练过程中不能修改",
     "{problem}": "{problem}",
     "{problem}; the checkpoint before it is used": "{problem}；改用它之前的检查点",
+    "the data changed since step {step}: its rows come in a new order from here on": (
+        "第 {step} 步之后数据有改动：从这里起按新的顺序训练"
+    ),
     "the loss is not a number, also after going back to step {step} at half the learning rate; "
     "try a lower training.lr (now {lr}), training.dtype=fp32, or look at the data with gpt-tui doctor": (
         "损失不是有效数值，退回第 {step} 步并将学习率减半后仍然如此；"
@@ -181,6 +185,7 @@ TEXTS = {
     "checkpoint at step {step} not written: {reason}; the one before is kept": (
         "第 {step} 步的检查点没有写入：{reason}；保留前一个"
     ),
+    "config.yaml not written: {reason}": "config.yaml 没有写入：{reason}",
     "report.json not written: {reason}": "report.json 没有写入：{reason}",
     "int8 checkpoint not written: {reason}": "int8 检查点没有写入：{reason}",
     # gpt_tui/commands

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
+from ..format import json_line
 from ..i18n import _
 from ..sampling_options import add_model_arguments, add_sampling_arguments, load_model, sampling_of
 
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = load_model(args)
     sampling = sampling_of(args, loaded)
     if args.json:
-        print(json.dumps(answer_json(loaded, args.text, sampling, args.seed), ensure_ascii=False))
+        print(json_line(answer_json(loaded, args.text, sampling, args.seed)))
     else:
         print_answer(loaded, args.text, sampling, args.seed, args.show_label)
     return 0
@@ -69,5 +69,5 @@ def print_answer(loaded: Any, question: str, sampling: Any, seed: int | None, la
             sys.stdout.flush()
         else:
             text = item.text
-    print()
+    print(flush=True)  # who asks through a pipe waits for this line
     return text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
+from ..format import json_line
 from ..i18n import _
 from ..sampling_options import add_model_arguments, add_sampling_arguments, load_model, sampling_of
 from .ask import answer_json, print_answer
@@ -34,6 +34,6 @@ def run(args: argparse.Namespace) -> int:
         if not question:
             continue
         if args.json:
-            print(json.dumps(answer_json(loaded, question, sampling, args.seed), ensure_ascii=False), flush=True)
+            print(json_line(answer_json(loaded, question, sampling, args.seed)), flush=True)
         else:
             print_answer(loaded, question, sampling, args.seed, args.show_label)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ..format import json_line
 from ..i18n import _
 from ..verdicts import verdict_table
 
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     seen = trained_on(path, models)
     if args.json:
         found = {"runs": labels, "data": str(path), **result.to_json(), "trained_on": seen, "promoted": promoted}
-        print(json.dumps(found, ensure_ascii=False))
+        print(json_line(found))
         return 0
     for line in report(result, labels):
         print(line)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from itertools import combinations
 from typing import Any
 
-from ..format import percent
+from ..format import json_line, percent
 from ..i18n import _
 
 
@@ -25,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from core.prepare import make_tokenizer
     from core.records import find_data, read_records
     from core.template import TEMPLATES
+    from core.text import printable
 
     config = load_config(args.recipe)
     paths = [find_data(name) for name in args.files]
@@ -44,19 +44,15 @@ def run(args: argparse.Namespace) -> int:
         for a, b in combinations(range(len(paths)), 2)
     ]
     if args.json:
-        print(
-            json.dumps(
-                {"files": reports, "overlaps": overlaps, "vocab_size": tokenizer.vocab_size},
-                ensure_ascii=False,
-            )
-        )
+        print(json_line({"files": reports, "overlaps": overlaps, "vocab_size": tokenizer.vocab_size}))
         return 0
     for report in reports:
-        print("\n".join(report_lines(report, config.model.seq_len)))
+        print("\n".join(map(printable, report_lines(report, config.model.seq_len))))
     for item in overlaps:
         mark = "!" if item["rows"] else " "
-        print(f"{mark} " + _("{rows} rows of {second} also stand in {first}").format(**item))
-    print(_("  vocabulary: {size} tokens, learnt from {file}").format(size=tokenizer.vocab_size, file=paths[0]))
+        print(printable(f"{mark} " + _("{rows} rows of {second} also stand in {first}").format(**item)))
+    print(_("  vocabulary: {size} tokens, learnt from {file}").format(
+        size=tokenizer.vocab_size, file=printable(str(paths[0]))))  # fmt: skip
     return 0
 
 

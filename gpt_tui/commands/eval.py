@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
+from ..format import json_line
 from ..i18n import _
 from ..sampling_options import add_model_arguments, load_model
 from ..verdicts import verdict_table
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             result["rows"] = [
                 {"prompt": g.prompt, "expected": g.expected, "answer": g.answer, "verdict": g.verdict} for g in graded
             ]
-        print(json.dumps(result, ensure_ascii=False))
+        print(json_line(result))
         return 0
     if args.show:
         for item in graded:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
-from ..format import duration, number, percent, table
+from ..format import duration, json_line, number, percent, table
 from ..i18n import _
 
 
@@ -24,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
     from core.default import read_default
     from core.errors import RunError
     from core.runs import find_run, list_runs, runs_folder
+    from core.text import printable
 
     folder = runs_folder(args.runs_dir)
     if args.action == "list":
@@ -38,14 +38,15 @@ def run(args: argparse.Namespace) -> int:
     target = find_run(folder, args.run)
     if args.action == "show":
         return _show(target, args.json)
+    path = printable(str(target.path))
     if not args.yes:
         if not sys.stdin.isatty():
             raise RunError("{run}: add --yes to delete it without being asked", run=target.name)
-        print(_("delete {path} with all its checkpoints? [y/N] ").format(path=target.path), end="", flush=True)
+        print(_("delete {path} with all its checkpoints? [y/N] ").format(path=path), end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes", "是"):
             return 1
     target.delete()
-    print(_("deleted: {path}").format(path=target.path))
+    print(_("deleted: {path}").format(path=path))
     return 0
 
 
@@ -59,29 +60,36 @@ def summary(run: Any) -> dict[str, Any]:
     except UserError as error:
         return {"run": run.name, "state": "damaged", "problem": str(error)}
     found: dict[str, Any] = {"run": run.name, "state": run.state(), "recipe": recipe}
+    numbers: dict[str, Any] = {}
     if report:
-        found |= {key: report.get(key) for key in ("parameters", "steps", "best_loss", "train_seconds")}
-        exact = (report.get("exact") or {}).get("valid") or (report.get("exact") or {}).get("train")
-        found["exact_rate"] = exact["exact_rate"] if exact else None
-        return found
-    for event in run.read_metrics():
-        if isinstance(event, Started):
-            found["parameters"] = event.parameters
-        elif isinstance(event, Step):
-            found |= {"steps": event.step, "train_seconds": event.elapsed}
-        elif isinstance(event, Eval):
-            found["best_loss"] = event.best
-    return found
+        numbers = {key: report.get(key) for key in ("parameters", "steps", "best_loss", "train_seconds")}
+        exact = report.get("exact")
+        part = (exact.get("valid") or exact.get("train")) if isinstance(exact, dict) else None
+        numbers["exact_rate"] = part.get("exact_rate") if isinstance(part, dict) else None
+    else:
+        for event in run.read_metrics():
+            if isinstance(event, Started):
+                numbers["parameters"] = event.parameters
+            elif isinstance(event, Step):
+                numbers |= {"steps": event.step, "train_seconds": event.elapsed}
+            elif isinstance(event, Eval):
+                numbers["best_loss"] = event.best
+    return found | {key: _number(value) for key, value in numbers.items()}
+
+
+def _number(value: Any) -> int | float | None:
+    """A number of a file that others may have written, else None."""
+    return value if type(value) in (int, float) and abs(value) < 1e15 else None
 
 
 def _list(found: list[dict[str, Any]], as_json: bool, folder: str) -> int:
     from core.text import printable
 
     if as_json:
-        print(json.dumps(found, ensure_ascii=False))
+        print(json_line(found))
         return 0
     if not found:
-        print(_("no runs in {folder}; train one: gpt-tui --no-ui train").format(folder=folder))
+        print(_("no runs in {folder}; train one: gpt-tui --no-ui train").format(folder=printable(folder)))
         return 0
     rows = [
         [
@@ -110,16 +118,19 @@ def _list(found: list[dict[str, Any]], as_json: bool, folder: str) -> int:
 def _show(run: Any, as_json: bool) -> int:
     from core.checkpoint import step_checkpoints
     from core.config import to_yaml
+    from core.text import printable
 
     report = run.report()
     if as_json:
-        print(json.dumps({**summary(run), "report": report, "settings": run.config().to_dict()}, ensure_ascii=False))
+        print(json_line({**summary(run), "report": report, "settings": run.config().to_dict()}))
         return 0
     _list([summary(run)], False, "")
     print(_("checkpoints: {names}").format(
         names=", ".join([p.name for p in step_checkpoints(run.checkpoints)]
                         + [n for n in ("best", "int8") if (run.checkpoints / n).is_dir()]) or "–"))  # fmt: skip
-    for probe in (report or {}).get("probes", []):
-        print(f"  {'✓' if probe['exact'] else '✗'} {probe['prompt']} → {probe['answer']}")
-    print(to_yaml(run.config().to_dict()), end="")
+    for probe in (report or {}).get("probes") or []:
+        if isinstance(probe, dict):
+            mark = "✓" if probe.get("exact") else "✗"
+            print(printable(f"  {mark} {probe.get('prompt')} → {probe.get('answer')}"))
+    print(printable(to_yaml(run.config().to_dict()), keep_newlines=True), end="")
     return 0

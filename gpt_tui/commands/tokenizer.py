@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
+from ..format import json_line
 from ..i18n import _
 
 
@@ -34,6 +34,7 @@ def _build(args: argparse.Namespace) -> int:
     from core.prepare import make_tokenizer
     from core.records import find_data, read_records
     from core.storage import write_text
+    from core.text import printable
 
     overrides = [] if args.vocab_size is None else [f"tokenizer.vocab_size={args.vocab_size}"]
     config = load_config(args.recipe, overrides=[*overrides, "tokenizer.path=null"])
@@ -41,7 +42,7 @@ def _build(args: argparse.Namespace) -> int:
     tokenizer = make_tokenizer(config, records)
     write_text(args.out, tokenizer.to_json())
     asked = config.tokenizer.vocab_size
-    print(_("{path}: {size} tokens").format(path=args.out, size=tokenizer.vocab_size))
+    print(_("{path}: {size} tokens").format(path=printable(str(args.out)), size=tokenizer.vocab_size))
     if tokenizer.vocab_size < asked:
         print(_("that is fewer than the {asked} asked for: the text has no more pairs to merge").format(asked=asked))
     return 0
@@ -57,7 +58,7 @@ def _inspect(args: argparse.Namespace) -> int:
     ids = tokenizer.encode(args.text) if args.text is not None else list(range(tokenizer.vocab_size))
     pieces = [tokenizer.token_text(i) for i in ids]
     if args.json:
-        print(json.dumps({"vocab_size": tokenizer.vocab_size, "ids": ids, "tokens": pieces}, ensure_ascii=False))
+        print(json_line({"vocab_size": tokenizer.vocab_size, "ids": ids, "tokens": pieces}))
     elif args.text is None:
         for i, piece in zip(ids, pieces, strict=True):
             print(f"{i:6}  {printable(piece)}  {tokenizer.token_bytes(i).hex(' ')}")

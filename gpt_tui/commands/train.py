@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..i18n import _
+
+if TYPE_CHECKING:
+    from core.config import Config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +64,10 @@ def config_arguments(args: argparse.Namespace) -> list[str]:
 
 
 def _absolute(name: str) -> str:
-    return str(Path(name).expanduser().absolute())
+    path = Path(name)
+    with contextlib.suppress(RuntimeError):  # '~' of an unknown user
+        path = path.expanduser()
+    return str(path.absolute())
 
 
 def _quoted(text: str) -> str:
@@ -70,27 +76,17 @@ def _quoted(text: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.config import load_config
+    if not args.no_ui and not args.json:
+        return _in_the_app(args)
     from core.control import Control
     from core.runs import find_run, new_run, runs_folder
 
-    overrides = config_arguments(args)
     folder = runs_folder(args.runs_dir)
-    config = None
     if args.resume is not None:
         target = find_run(folder, args.resume or args.run)
-        if args.recipe or args.config or overrides:
-            base = args.config or target.path / "config.yaml"
-            config = load_config(args.recipe, base if not args.recipe else args.config, overrides)
+        config = _changes(args, target.path)
     else:
-        file = args.config
-        if file is None and args.recipe is None:
-            here = Path("config.yaml")
-            file = here if here.is_file() else None
-        recipe = args.recipe or (None if file else "teacher")
-        config = load_config(recipe, file, overrides) if args.start is None else _further(args, file, overrides)
-        if args.verify and not config.data.verify_rows:
-            config = config.update({"data.verify_rows": VERIFY_ROWS})
+        config, _file = _chosen(args)
         target = new_run(folder, args.run, config.recipe)
     control = Control()
     with stop_on_signals(control):
@@ -98,7 +94,25 @@ def run(args: argparse.Namespace) -> int:
     return {"SIGINT": 130, "SIGTERM": 143}.get(control.stop, 0 if finished else 1)
 
 
-def _further(args: argparse.Namespace, file: Path | None, overrides: list[str]) -> Any:
+def _chosen(args: argparse.Namespace) -> tuple[Config, Path | None]:
+    """The settings of a new run, and the user's file among their sources."""
+    from core.config import load_config
+
+    file = args.config
+    if file is None and args.recipe is None:
+        here = Path("config.yaml")
+        file = here if here.is_file() else None
+    overrides = config_arguments(args)
+    if args.start is not None:
+        config, file = _further(args, overrides), args.config
+    else:
+        config = load_config(args.recipe or (None if file else "teacher"), file, overrides)
+    if args.verify and not config.data.verify_rows:
+        config = config.update({"data.verify_rows": VERIFY_ROWS})
+    return config, file
+
+
+def _further(args: argparse.Namespace, overrides: list[str]) -> Config:
     """Settings of a run that begins where another has ended: that run's own, unless a recipe or file is named;
     its architecture and vocabulary in any case."""
     from core.config import load_config
@@ -107,17 +121,74 @@ def _further(args: argparse.Namespace, file: Path | None, overrides: list[str]) 
     from core.start import settings_from
 
     source, folder = checkpoint_of(runs_folder(args.runs_dir), args.start)
-    base = source.path / "config.yaml" if args.recipe is None and args.config is None else file
+    base = source.path / "config.yaml" if args.recipe is None and args.config is None else args.config
     return settings_from(source.config(), load_config(args.recipe, base, overrides), folder)
+
+
+def _changes(args: argparse.Namespace, run: Path) -> Config | None:
+    """What the options say against the settings of a run that goes on; None where they say nothing."""
+    from core.config import load_config
+
+    overrides = config_arguments(args)
+    if not (args.recipe or args.config or overrides):
+        return None
+    base = args.config or run / "config.yaml"
+    return load_config(args.recipe, base if not args.recipe else args.config, overrides)
+
+
+def _in_the_app(args: argparse.Namespace) -> int:
+    """Open the app and start there."""
+    from ..screen import Opening, open_app, why_not
+
+    if why_not():  # before anything slow is imported
+        return open_app(args)
+    if args.resume is None:
+        config, file = _chosen(args)
+        _check_name(args)
+        return open_app(args, Opening(config=config, config_file=file, start=True, run_name=args.run))
+    path = _run_to_go_on(args)
+    return open_app(args, Opening(start=True, resume=path, config=_changes(args, path)))
+
+
+def _check_name(args: argparse.Namespace) -> None:
+    """A name that cannot be, or is taken, is said before the screen opens; a plain free one costs no torch."""
+    if args.run is None:
+        return
+    from ..desk import runs_folder
+
+    folder = runs_folder(args.runs_dir)
+    if re.fullmatch(r"\w[\w.-]*", args.run) and not (folder / args.run / "config.yaml").exists():
+        return
+    from core.config import Config
+    from core.runs import new_run
+
+    target = new_run(folder, args.run, "")
+    if target.exists():
+        target.create(Config())  # says that it exists, and what to do
+
+
+def _run_to_go_on(args: argparse.Namespace) -> Path:
+    """The folder of the run; looked for without torch where a name is given, so that the app opens at once."""
+    from ..desk import runs_folder
+
+    folder, name = runs_folder(args.runs_dir), args.resume or args.run
+    if name:
+        for candidate in (folder / name, Path(name)):
+            if (candidate / "config.yaml").is_file():
+                return candidate
+    from core.runs import find_run
+
+    return find_run(folder, name).path
 
 
 def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) -> bool:
     """Print the events of a training; True if it ended by itself."""
     from core.events import Finished, Progress, Started, Step, Verified
+    from core.text import printable
     from core.train import train
 
     from ..console import Console, LogFile, lines
-    from ..format import duration
+    from ..format import duration, json_line
     from ..verdicts import part_name, verdict_table
 
     console, log = Console(), LogFile(target.path / "train.log")
@@ -141,14 +212,14 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
                 if not args.json:
                     console.print(line)
             if args.json:
-                console.print(json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False))
+                console.print(json_line(event.to_json()))
             elif isinstance(event, Progress) and event.total:
                 console.progress(event.done / event.total, "")
             elif isinstance(event, Step):
                 console.progress(event.progress, _("loss {loss:.4f}  eta {eta}").format(
                     loss=event.loss, eta=duration(event.eta)))  # fmt: skip
     except Exception as error:
-        log.write(f"{type(error).__name__}: {error}")
+        log.write(printable(f"{type(error).__name__}: {error}"))
         raise
     finally:
         console.clear()
@@ -156,11 +227,12 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
     if args.verify and not verified and end is not None and not control.stop:
         print(_("nothing to verify: there is no question with an answer in the data"), file=sys.stderr)
     if end is not None and not args.json:
-        print(_("saved in {path}").format(path=target.path))
+        name = printable(target.name)
+        print(_("saved in {path}").format(path=printable(str(target.path))))
         if not control.stop:
-            print(_('ask it: gpt-tui ask "…" --run {run}').format(run=target.name))
+            print(_('ask it: gpt-tui ask "…" --run {run}').format(run=name))
         else:
-            print(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=target.name))
+            print(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=name))
     return end is not None and not control.stop
 
 

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from core.tokenizer import Tokenizer, train_bpe
 
-TEXTS = ["李思远将于12月5日19:30主持会议，共146人。", "V3.12 isn't ready; the reader's JSON is.", "会议由李明主持。"] * 30
+TEXTS = [
+    "李思远将于12月5日19:30主持会议，共146人。",
+    "V3.12 isn't ready; the reader's JSON is.",
+    "会议由李明主持。",
+] * 30
 
 
 @pytest.fixture(scope="module", params=["words", "digits", "characters"])

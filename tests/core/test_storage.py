@@ -71,7 +71,7 @@ def no_file(folder: Path, kind: str) -> Path:
     elif kind == "a link to itself":
         path.symlink_to("f")
     elif kind == "a device":
-        return Path(os.devnull)
+        return Path("/dev/zero")
     elif kind == "a socket":
         server = socket.socket(socket.AF_UNIX)
         here = os.getcwd()
@@ -279,13 +279,36 @@ def test_a_file_follows_the_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
 
 
-def test_a_link_is_replaced_and_its_target_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "target").write_text("target")
-    (tmp_path / "f").symlink_to("target")
+def test_through_a_link_its_target_is_written(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "target").write_text("old")
+    (tmp_path / "f").symlink_to("there/target")
     write_text(tmp_path / "f", "new")
-    assert (tmp_path / "target").read_text() == "target"
-    assert (tmp_path / "f").read_text() == "new"
-    assert not (tmp_path / "f").is_symlink()
+    assert (tmp_path / "f").is_symlink()
+    assert (tmp_path / "there" / "target").read_text() == "new"
+    assert names(tmp_path) == ["f", "there"]
+    assert names(tmp_path / "there") == ["target"]
+
+
+def test_a_device_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    """``--out /dev/null`` by root once left a regular file there."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    (tmp_path / "link").symlink_to("fifo")
+    for path in (fifo, tmp_path / "link"):
+        reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        write_text(path, "news")
+        assert os.read(reading, 100) == b"news"
+        os.close(reading)
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    assert names(tmp_path) == ["fifo", "link"]
+
+
+def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="f"):
+        write_text(tmp_path, "x")
+    assert names(tmp_path.parent).count(tmp_path.name) == 1
+    assert names(tmp_path) == []
 
 
 def test_json_is_written_readable_and_read_back(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_no_character_at_all_gets_through_that_a_terminal_obeys() -> None:
         ("\x1b[2J", "\\x1b[2J"),
         ("\x1b]52;c;ZXZpbA==\x07", "\\x1b]52;c;ZXZpbA==\\x07"),
         ("\x9b31m", "\\x9b31m"),
-        ("\x7f\x00", "\\x7f\\x00"),
+        ("\x7f\x00\x80\x9f", "\\x7f\\x00\\x80\\x9f"),
         ("a\r\nb\tc", "a\\r\\nb\\tc"),
         ("admin\u202efdp.exe", "admin\\u202efdp.exe"),
         ("\u2066a\u2069", "\\u2066a\\u2069"),

@@ -153,7 +153,7 @@ def test_a_file_may_have_a_byte_order_mark_and_windows_line_ends(tmp_path: Path,
 def test_a_file_that_is_no_text_is_a_config_error(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "f.yaml"
     path.write_bytes(data)
-    with pytest.raises(ConfigError, match=r"f\.yaml: "):
+    with pytest.raises(ConfigError, match=r"f\.yaml"):
         load_yaml(path)
 
 
@@ -180,8 +180,8 @@ def test_the_value_of_an_override(text: str, value: Any) -> None:
 
 
 pieces = st.sampled_from(
-    ["a", ": ", "- ", "\n", "  ", "[", "]", "{", "}", ",", "'", '"', "&x", "*x", "!!int", "!", "|", ">", "?", "%YAML 1.1",
-     "---", "...", "#", "\\", "1e5", "true", "\t", "\r", "\0", "\x85", "\u2028", "\ufeff", "鲸", "\ud800", "<<", "=", "`", "@"]
+    ["a", ": ", "- ", "\n", "  ", "[", "]", "{", "}", ",", "'", '"', "&x", "*x", "!!int", "!", "|", ">", "?", "#", "\\",
+     "%YAML 1.1", "---", "...", "1e5", "true", "\t", "\r", "\0", "\x85", "\u2028", "\ufeff", "鲸", "\ud800", "<<", "="]
 )  # fmt: skip
 texts = st.one_of(st.text(st.characters(exclude_categories=())), st.lists(pieces, max_size=12).map("".join))
 

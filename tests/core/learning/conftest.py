@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ VALID = [
     ("一年几个月？", "十二个月。"),
 ]
 Pairs = Iterable[tuple[str, str]]
+ENDLESS = 3000  # events; no training here has a tenth of that
 
 
 class Lab:
@@ -67,6 +68,7 @@ class Lab:
                 "valid": str(self.folder / "valid.jsonl"),
                 "verify_rows": 0,
             },
+            "sampling": {"max_new_tokens": 12},
             "training": {
                 "max_steps": 8,
                 "batch_size": 4,
@@ -100,11 +102,16 @@ class Lab:
         events = []
         for event in self.start(changes, name, control):
             events.append(event)
+            assert len(events) < ENDLESS
             on(event)
         return events
 
+    def resuming(self, name: str = "run", config: Config | None = None) -> Any:
+        """The generator of a training that goes on."""
+        return train(config, self.run(name), resume=True)
+
     def resume(self, name: str = "run", config: Config | None = None) -> list[Event]:
-        return list(train(config, self.run(name), resume=True))
+        return list(self.resuming(name, config))
 
     def cut_short(self, changes: Mapping[str, Any], name: str, after: Callable[[Event], bool]) -> None:
         """Train until the first event for which ``after`` holds and drop everything there, as a kill would."""
@@ -112,13 +119,23 @@ class Lab:
         assert any(after(event) for event in generator), "the training ended before it could be cut short"
         generator.close()
 
-    def failing(self, changes: Mapping[str, Any] | None = None, name: str = "run") -> tuple[list[Event], UserError]:
+    def failing(
+        self,
+        changes: Mapping[str, Any] | None = None,
+        name: str = "run",
+        control: Control | None = None,
+        on: Callable[[Event], None] = lambda event: None,
+    ) -> tuple[list[Event], UserError]:
         """The events of a training up to the error that it ends with, and that error."""
         events: list[Event] = []
-        with pytest.raises(UserError) as caught:
-            for event in self.start(changes, name):
+        try:
+            for event in self.start(changes, name, control):
                 events.append(event)
-        return events, caught.value
+                assert len(events) < ENDLESS
+                on(event)
+        except UserError as error:
+            return events, error
+        pytest.fail(f"the training did not fail: {events[-1]}")
 
     def prepared(self, changes: Mapping[str, Any] | None = None) -> Prepared:
         steps = prepare(self.config(changes))
@@ -158,15 +175,43 @@ class Lab:
         return [event for event in events if isinstance(event, kind)]
 
 
+class Clock:
+    """Time that goes on by a fixed amount with every look at it."""
+
+    def __init__(self, tick: float = 0.5) -> None:
+        self.now, self.tick = 1000.0, tick
+
+    def perf_counter(self) -> float:
+        self.now += self.tick
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    """The tests share two cores with others; and what a test does to torch's settings ends with it."""
+def no_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush to the disk takes 3 ms, there are 80 in a tiny training, and they matter when the power fails."""
+    monkeypatch.setattr("os.fsync", lambda fd: None)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The tests share their cores with others; and what a test does to torch's settings ends with it."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The loop's own clock replaced; nothing else sees it."""
+    found = Clock()
+    monkeypatch.setattr("core.train.time", found)
+    return found

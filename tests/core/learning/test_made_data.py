@@ -60,7 +60,9 @@ def test_a_resume_makes_the_corpus_anew_if_it_is_gone(lab: Lab) -> None:
 
 
 def test_unseen_rows_that_are_trained_on_are_dropped(lab: Lab) -> None:
-    path = lab.write("unseen.jsonl", [lab.TRAIN[0], ("什么是港口？", "船停靠的地方。"), ("什么是港口？", "船停靠的地方。")])
+    path = lab.write(
+        "unseen.jsonl", [lab.TRAIN[0], ("什么是港口？", "船停靠的地方。"), ("什么是港口？", "船停靠的地方。")]
+    )
     prepared = lab.prepared({"data.valid_unseen": str(path)})
     assert [record.prompt for record in prepared.unseen_records] == ["什么是港口？"]
     assert prepared.report["valid_unseen_rows"] == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -290,7 +291,7 @@ def test_schedule_warms_up_in_a_line_and_falls_in_a_cosine() -> None:
 def test_schedule_has_no_jump_and_ends_at_the_lowest_rate() -> None:
     config = settings(lr=1e-3, min_lr=1e-5, warmup_ratio=0.05)
     rates = [learning_rate(i / 1000, config) for i in range(1001)]
-    assert max(abs(a - b) for a, b in zip(rates, rates[1:], strict=False)) < 1e-3 / 40
+    assert max(abs(a - b) for a, b in itertools.pairwise(rates)) < 1e-3 / 40
     top = rates.index(max(rates))
     assert top == 50
     assert rates[: top + 1] == sorted(rates[: top + 1])

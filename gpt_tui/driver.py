@@ -1,0 +1,89 @@
+"""The terminal under the app: where the screen is drawn, and what happens when the terminal goes away.
+
+Textual draws on standard error, takes 126 % of a core when its terminal has hung up, and blocks for ever when a
+write has failed. Here the screen has a descriptor of its own, so that standard error can go to a log; a terminal
+that is gone takes all writes without a word and is reported once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textual.driver import Driver
+
+    from .app import GptApp
+
+
+class ScreenFile:
+    """A descriptor of the terminal as the file that Textual writes to. A dead terminal swallows everything."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = os.dup(fd)
+        self.gone = False
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def isatty(self) -> bool:
+        return os.isatty(self._fd)
+
+    def write(self, text: str) -> int:
+        data = text.encode("utf-8", "replace")
+        while data and not self.gone:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except OSError:
+                self.gone = True
+        return len(text)
+
+    def flush(self) -> None:
+        """Every write has reached the system already."""
+
+
+def screen_driver() -> type[Driver] | None:
+    """The driver class for this system; None: Textual's own (Windows has no hang-ups and no job control)."""
+    if sys.platform == "win32":
+        return None
+    return _posix_driver()
+
+
+def _posix_driver() -> type[Driver]:
+    import termios
+
+    from textual.drivers.linux_driver import LinuxDriver
+
+    class ScreenDriver(LinuxDriver):
+        """Draws on standard output's terminal; tells the app when it has hung up."""
+
+        def __init__(self, app: GptApp, **options: Any) -> None:
+            super().__init__(app, **options)
+            self._gpt_app = app
+            self._screen_file = ScreenFile(sys.__stdout__.fileno() if sys.__stdout__ else 1)
+            self._file = self._screen_file  # type: ignore[assignment]
+
+        def has_hung_up(self) -> bool:
+            """Whether the terminal is gone, however that came to pass."""
+            if self._screen_file.gone:
+                return True
+            try:
+                termios.tcgetattr(self.fileno)
+            except termios.error:
+                return True
+            return False
+
+        def _run_input_thread(self) -> None:
+            try:
+                self.run_input_thread()
+            except OSError:  # EIO: nobody is at the other end any more
+                self._gpt_app.call_later(self._gpt_app.hang_up)
+
+        def _sigtstp_application(self, *_: object) -> None:
+            if self._gpt_app.ready_to_suspend:
+                super()._sigtstp_application()
+            else:  # let the training come to a pause first, so that its clock stands still
+                self._gpt_app.call_later(self._gpt_app.action_suspend)
+
+    return ScreenDriver

@@ -1,0 +1,288 @@
+"""What is known of a training at a moment, gathered from its events.
+
+``History`` takes the events of a run, from its thread or from its ``metrics.jsonl``; ``Snapshot`` is what a screen
+reads of it: frozen, and cheap to make and to compare (``version``).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.events import (
+    Eval,
+    Event,
+    Finished,
+    Probe,
+    Quantized,
+    RolledBack,
+    Saved,
+    Skipped,
+    Started,
+    State,
+    Step,
+    Verified,
+)  # fmt: skip
+from core.text import printable
+
+from .console import lines
+from .failure import Failure
+
+LOG_LINES = 1000
+#: Points kept for plots; beyond it every second one of the older half is dropped. The file keeps them all.
+MAX_POINTS = 20_000
+
+#: The engine's states as the screen names them.
+STATES = {
+    "preparing": "starting",
+    "tokenizing": "starting",
+    "training": "running",
+    "evaluating": "evaluating",
+    "saving": "saving",
+    "paused": "paused",
+    "verifying": "verifying",
+    "done": "done",
+}
+#: States in which a training has a thread.
+ACTIVE = frozenset({"starting", "running", "paused", "evaluating", "saving", "verifying"})
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of the log, safe to show."""
+
+    text: str
+    kind: str
+    """The kind of its event; 'error' or 'warning' for what went wrong."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A training at one moment. Two snapshots of the same ``version`` differ only in times."""
+
+    version: int = 0
+    state: str = "idle"
+    """idle, starting, running, paused, evaluating, saving, verifying, done, failed"""
+    live: bool = True
+    """False: read from the file of a run that another process trains, or has trained."""
+    run_path: Path | None = None
+    run: str = ""
+    recipe: str = ""
+    started: Started | None = None
+    total_steps: int | None = None
+    max_minutes: float | None = None
+    step: int = 0
+    progress: float = 0.0
+    elapsed: float = 0.0
+    """Seconds of training, without pauses."""
+    eta: float | None = None
+    last: Step | None = None
+    last_eval: Eval | None = None
+    best_loss: float | None = None
+    best_step: int = 0
+    steps: tuple[Step, ...] = ()
+    evals: tuple[Eval, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    """The newest answer to each question, in the order of the questions."""
+    saved: Saved | None = None
+    """The newest checkpoint from which a training can go on."""
+    saved_age: float | None = None
+    """Seconds since it was written."""
+    verified: Verified | None = None
+    quantized: Quantized | None = None
+    finished: Finished | None = None
+    failure: Failure | None = None
+    skipped: int = 0
+    stopping: bool = False
+    """A stop is asked for and not yet done."""
+    pausing: bool = False
+    """A pause is asked for; it begins after the step that is being computed."""
+    log: tuple[LogLine, ...] = ()
+    """The newest lines."""
+    log_count: int = 0
+    """Lines ever written, so that a reader knows how many of ``log`` are new to him."""
+
+    @property
+    def active(self) -> bool:
+        """Whether a training has a thread (or, when watched, is being trained elsewhere)."""
+        return self.state in ACTIVE
+
+    @property
+    def can_start(self) -> bool:
+        return self.live and not self.active
+
+    @property
+    def can_pause(self) -> bool:
+        return self.live and self.state in ("running", "evaluating", "saving") and not (self.stopping or self.pausing)
+
+    @property
+    def can_resume(self) -> bool:
+        return self.live and not self.stopping and (self.state == "paused" or self.pausing)
+
+    @property
+    def can_stop(self) -> bool:
+        return self.live and self.active and not self.stopping
+
+    @property
+    def can_save(self) -> bool:
+        return self.live and self.state in ("running", "paused", "evaluating") and not self.stopping
+
+
+@dataclass
+class History:
+    """Gathers events. Not for several threads at once: ``Session`` holds a lock around it."""
+
+    clock: Callable[[], float] = time.monotonic
+    ticking: bool = True
+    """The events are happening now: elapsed time goes on between them."""
+    version: int = 0
+    state: str = "idle"
+    run_path: Path | None = None
+    run: str = ""
+    recipe: str = ""
+    started: Started | None = None
+    finished: Finished | None = None
+    failure: Failure | None = None
+    verified: Verified | None = None
+    quantized: Quantized | None = None
+    skipped: int = 0
+    saved: Saved | None = None
+    saved_at: float | None = None
+    step: int = 0
+    steps: list[Step] = field(default_factory=list)
+    evals: list[Eval] = field(default_factory=list)
+    probes: dict[str, Probe] = field(default_factory=dict)
+    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    log_count: int = 0
+    _elapsed: float = 0.0
+    _eta: float | None = None
+    _since: float | None = None
+    """When ``_elapsed`` was true; None while the time does not count."""
+    _frozen: Snapshot = field(default_factory=Snapshot)
+
+    def take(self, event: Event) -> list[str]:
+        """Take one event in; returns the lines it says."""
+        self.version += 1
+        self._elapsed, self._eta = self.elapsed(), self.eta()
+        if self._since is not None:
+            self._since = self.clock()
+        if isinstance(event, Started):
+            self._take_started(event)
+        elif isinstance(event, State):
+            self._enter(STATES.get(event.state, event.state))
+            self.step = max(self.step, event.step)
+        elif isinstance(event, Step):
+            self.steps.append(event)
+            self.step = event.step
+            self._elapsed, self._eta = event.elapsed, event.eta
+            if len(self.steps) > MAX_POINTS:
+                half = MAX_POINTS // 2
+                self.steps[:half] = self.steps[:half:2]
+        elif isinstance(event, Eval):
+            self.evals.append(event)
+        elif isinstance(event, Probe):
+            self.probes[event.prompt] = event
+        elif isinstance(event, Saved):
+            if event.tag == "last":
+                self.saved, self.saved_at = event, self.clock()
+        elif isinstance(event, Skipped):
+            self.skipped = event.total
+        elif isinstance(event, RolledBack):
+            self.step = event.to_step
+            self.steps = [step for step in self.steps if step.step <= event.to_step]
+            self.evals = [item for item in self.evals if item.step <= event.to_step]
+        elif isinstance(event, Verified):
+            self.verified = event
+        elif isinstance(event, Quantized):
+            self.quantized = event
+        elif isinstance(event, Finished):
+            self.finished, self.step = event, event.steps
+            self._elapsed, self._eta = event.train_seconds, None
+            self._enter("done")
+        said = [printable(line) for line in lines(event, self.started.total_steps if self.started else None)]
+        level = "warning" if getattr(event, "level", "") == "warning" else event.kind
+        self.say(said, "warning" if isinstance(event, (Skipped, RolledBack)) else level)
+        return said
+
+    def recall(self, event: Event) -> None:
+        """Take in what happened before a run went on: points and answers, no state, no log."""
+        self.version += 1
+        if isinstance(event, Step):
+            self.steps.append(event)
+        elif isinstance(event, Eval):
+            self.evals.append(event)
+        elif isinstance(event, Probe):
+            self.probes[event.prompt] = event
+
+    def say(self, texts: Iterable[str], kind: str) -> None:
+        """Add lines to the log."""
+        for text in texts:
+            self.log.append(LogLine(text, kind))
+            self.log_count += 1
+        self.version += 1
+
+    def fail(self, failure: Failure) -> None:
+        self.failure = failure
+        self._enter("failed")
+        self._eta = None
+        self.say([failure.line()], "error")
+
+    def _take_started(self, event: Started) -> None:
+        self.started = event
+        self.run, self.recipe, self.step = event.run, event.recipe, event.resumed_step
+        self.run_path = Path(event.path)
+        # After a resume the steps behind the checkpoint happen again.
+        self.steps = [step for step in self.steps if step.step <= event.resumed_step]
+        self.evals = [item for item in self.evals if item.step <= event.resumed_step]
+        self.finished = self.verified = self.quantized = None
+        if self.steps:
+            self._elapsed = self.steps[-1].elapsed
+
+    def _enter(self, state: str) -> None:
+        self._elapsed, self._eta = self.elapsed(), self.eta()
+        counts = self.ticking and state in ("running", "evaluating", "saving") and self.started is not None
+        self._since = self.clock() if counts and self.finished is None else None
+        self.state = state
+
+    def elapsed(self) -> float:
+        """Seconds of training so far, without pauses."""
+        return self._elapsed + (self.clock() - self._since if self._since is not None else 0.0)
+
+    def eta(self) -> float | None:
+        """Seconds left; None while it cannot be known."""
+        if self._eta is None:
+            return None
+        return max(0.0, self._eta - (self.clock() - self._since if self._since is not None else 0.0))
+
+    def snapshot(self, *, live: bool = True, stopping: bool = False, pausing: bool = False) -> Snapshot:
+        """The present state. Only what moves is made anew while nothing has happened."""
+        last = self.steps[-1] if self.steps else None
+        last_eval = self.evals[-1] if self.evals else None
+        age = None if self.saved_at is None else max(0.0, self.clock() - self.saved_at)
+        same = self._frozen.version == self.version
+        best = last_eval.best if last_eval and math.isfinite(last_eval.best) else None
+        snapshot = Snapshot(
+            version=self.version, state=self.state, live=live, run_path=self.run_path, run=self.run,
+            recipe=self.recipe, started=self.started,
+            total_steps=self.started.total_steps if self.started else None,
+            max_minutes=self.started.max_minutes if self.started else None,
+            step=self.step, progress=self._progress(last), elapsed=self.elapsed(), eta=self.eta(), last=last,
+            last_eval=last_eval, best_loss=best, best_step=last_eval.best_step if last_eval else 0,
+            steps=self._frozen.steps if same else tuple(self.steps),
+            evals=self._frozen.evals if same else tuple(self.evals),
+            probes=self._frozen.probes if same else tuple(self.probes.values()),
+            saved=self.saved, saved_age=age, verified=self.verified, quantized=self.quantized,
+            finished=self.finished, failure=self.failure, skipped=self.skipped, stopping=stopping, pausing=pausing,
+            log=self._frozen.log if same else tuple(self.log), log_count=self.log_count,
+        )  # fmt: skip
+        self._frozen = snapshot
+        return snapshot
+
+    def _progress(self, last: Step | None) -> float:
+        if self.finished is not None and self.finished.reason not in ("user", "SIGINT", "SIGTERM"):
+            return 1.0
+        return last.progress if last else 0.0

@@ -1,0 +1,25 @@
+"""What a person can do in the Chat tab."""
+
+from __future__ import annotations
+
+from ..actions import Action
+
+ACTIONS: tuple[Action, ...] = (
+    Action("send", "enter", "Ask", "Put the question to the model.", footer=False),
+    Action("back", "escape", "Stop/Back",
+           "Stop the answer; otherwise leave the token view, an edit or the comparison."),
+    Action("again", "ctrl+r", "Again", "Ask the last question once more, or the one that is marked."),
+    Action("edit", "up", "Edit", "Take an earlier question back for editing; Enter asks it in its place.",
+           footer=False),
+    Action("copy", "ctrl+y", "Copy", "Copy the answer, the last one or the one that is marked."),
+    Action("tokens", "ctrl+t", "Tokens", "Show the answer token by token, with probabilities and alternatives."),
+    Action("compare", "ctrl+b", "Compare", "Put each question to two models, side by side."),
+    Action("options", "ctrl+o", "Options", "Show or hide temperature, stop strings and the other options."),
+    Action("model", "ctrl+g", "Model", "Choose the run and the checkpoint that are asked.", footer=False),
+    Action("multi_turn", "ctrl+l", "With history", "Take the conversation along with each question, or not.",
+           footer=False),
+    Action("sentence_stops", "ctrl+s", "Stop at 。；", "End answers after one sentence, as in class, or not.",
+           footer=False),
+    Action("new", "ctrl+n", "New conversation", "Begin anew: nothing said so far is taken along.", footer=False),
+    Action("forget", "", "Delete the chat history", "Delete what was asked and answered with this run."),
+)  # fmt: skip

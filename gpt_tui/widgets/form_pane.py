@@ -1,0 +1,349 @@
+"""The form with all that is shown around it, as the base of the Config tab: what is typed goes to ``FormState``, and
+what that makes of it goes to the widgets and to the training."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList, Static
+
+from core.config import Setting
+
+from ..estimates import Facts
+from ..messages import ConfigEdited, TrainingEnded, TrainingStarted
+from ..panes.base import Pane
+from .form import Form, GroupBar, matches, sections
+from .form_facts import FactFinder, Measure
+from .form_readouts import ReadOuts
+from .form_recipes import Recipes
+from .form_row import FieldRow
+from .form_state import FormState
+from .form_tools import Tools
+from .form_training import Follower
+
+if TYPE_CHECKING:
+    from ..desk import Desk
+    from ..history import Snapshot
+
+#: Columns from which the figures stand beside the form.
+WIDE = 108
+#: Fields that PageUp and PageDown pass over.
+PAGE = 5
+
+
+class FormPane(Pane):
+    """Everything on the tab except what one can do with the settings as a whole."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "field(-1)", show=False),
+        Binding("down", "field(1)", show=False),
+        Binding("pageup", f"field(-{PAGE})", show=False),
+        Binding("pagedown", f"field({PAGE})", show=False),
+        Binding("ctrl+up", "group(-1)", show=False),
+        Binding("ctrl+down", "group(1)", show=False),
+    ]
+
+    @dataclass
+    class Found(Message):
+        """What a worker has looked up for the estimates."""
+
+        facts: Facts | None
+
+    def __init__(self, desk: Desk, measure: Measure | None = None) -> None:
+        """``measure``: as for ``FactFinder``."""
+        super().__init__(desk)
+        self.state = FormState(desk)
+        self.recipes = Recipes(self.state)
+        self.follower = Follower(self.state)
+        self.finder = FactFinder(desk, measure)
+        self._built = False
+        self._drawing = asyncio.Lock()
+        self._section = sections()[0]
+        self._words = ""
+        self._only_changed = False
+        self._last: FieldRow | None = None
+        self._possible: tuple[bool, bool] | None = None
+
+    # -- parts ------------------------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        yield Tools(self.recipes.choices(), self.state.source, self._words)
+        yield GroupBar()
+        yield Static(id="config-note")
+        with Container(id="config-body"):
+            if self._built:
+                yield Form(self.state.look, self._section)
+            yield ReadOuts()
+
+    def on_mount(self) -> None:
+        self._set_up()
+
+    def _set_up(self) -> None:
+        self._shape()
+        self._note()
+        self._count()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._shape()
+
+    def _shape(self) -> None:
+        if not self._ready:
+            return
+        wide = self.size.width >= WIDE
+        self.set_class(wide, "-wide")
+        self.query_one(ReadOuts).shape(wide)
+
+    @property
+    def form(self) -> Form:
+        return self.query_one(Form)
+
+    @property
+    def tools(self) -> Tools:
+        return self.query_one(Tools)
+
+    @property
+    def _ready(self) -> bool:
+        """Not before the parts are made, nor while they are made anew or taken down."""
+        return bool(self.query(ReadOuts)) and bool(self.query("#config-find"))
+
+    async def _build(self) -> None:
+        """The form itself is made when the tab is first opened: the app's first paint does not wait for it."""
+        async with self._drawing:  # opened and used at once, from the palette
+            if not self._built:
+                form = Form(self.state.look, self._section)
+                await self.query_one("#config-body").mount(form, before=0)
+                await form.open(self._section)
+                self._built = True
+
+    def shown(self) -> None:
+        if self.screen.focused is None or not self.screen.focused.is_on_screen:
+            self.focus()
+        self.run_worker(self._show(), group="config-show")
+
+    async def _show(self) -> None:
+        await self._build()
+        self.state.catch_up()
+        self.follower.look()
+        self.finder.forget()
+        await self._refresh()
+        focused = self.screen.focused
+        if focused is None or self not in focused.ancestors:
+            self._focus_form()
+
+    async def retranslate(self) -> None:
+        async with self._drawing:
+            await self.recompose()
+            self._set_up()
+        if self._built:
+            await self._filter()
+            await self._refresh()
+
+    def _focus_form(self) -> None:
+        """To the field it was in, else the first that can be edited; where there is none, the tab takes the keys."""
+        last = self._last
+        if last is not None and last.is_attached and last in self.form.open_rows():
+            self.form.go_to(last)
+        elif not self.form.focus_first():
+            self.focus()
+
+    # -- showing ----------------------------------------------------------------------------------------------
+
+    async def _refresh(self) -> None:
+        """Everything as the state has it."""
+        if not self._ready:
+            return
+        if self._built:
+            async with self._drawing:
+                await self.form.show()
+            if self.screen.focused is None and self.is_on_screen:  # the field that had it was closed
+                self._focus_form()
+        self._figures()
+        self._count()
+        self._note()
+        self.tools.offer(self.recipes.choices(), self.state.source, closed=self.state.running is not None)
+        self._renew_keys()
+
+    def _refresh_soon(self) -> None:
+        self.run_worker(self._refresh(), group="config-show")
+
+    def _figures(self) -> None:
+        config = self.state.draft.config
+        self.query_one(ReadOuts).show(self.finder.estimate(config), self.state.command())
+        if self._built:
+            search = self.finder.search(config, lambda facts: self.post_message(self.Found(facts)))
+            if search is not None:
+                self.run_worker(search, thread=True, group="config-facts")
+
+    @on(Found)
+    def _found(self, event: FormPane.Found) -> None:
+        event.stop()
+        self.finder.found(event.facts)
+        if self._ready:
+            self._figures()
+
+    def _count(self) -> None:
+        self.tools.count(len(self.state.changed()))
+        self._bar()
+
+    def _bar(self) -> None:
+        """Which group is open, and in which there are changes."""
+        searching = self._built and self.form.searching
+        changed = frozenset(key.partition(".")[0] for key in self.state.changed())
+        wrong = frozenset(key.partition(".")[0] for key in self.state.draft.problems)
+        self.query_one(GroupBar).show("" if searching else self._section, changed, wrong)
+
+    def _note(self) -> None:
+        text = self.follower.note()
+        note = self.query_one("#config-note", Static)
+        note.display = bool(text)
+        if str(note.content) != text:
+            note.update(Content(text))
+
+    def _renew_keys(self) -> None:
+        """Grey what is impossible now. Not at every key press: the footer is made anew each time."""
+        possible = (self.state.running is None, self.state.can_reset)
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
+
+    def tick(self, snapshot: Snapshot) -> None:
+        if not self._ready:
+            return
+        caught_up = self.state.catch_up()
+        if self.follower.look() or caught_up:
+            self._refresh_soon()
+        elif self._built and self.finder.unknown:
+            self._figures()
+        self._note()
+
+    @on(TrainingStarted)
+    @on(TrainingEnded)
+    def _training(self) -> None:
+        self.finder.forget()  # there is one more run to judge by
+        self.tick(self.desk.snapshot())
+
+    # -- the fields -------------------------------------------------------------------------------------------
+
+    @on(FieldRow.Entered)
+    def _entered(self, event: FieldRow.Entered) -> None:
+        event.stop()
+        self._last = event.row
+        self.state.enter(event.row.key)
+
+    @on(FieldRow.Typed)
+    async def _typed(self, event: FieldRow.Typed) -> None:
+        event.stop()
+        self.state.type(event.row.key, event.value)
+        await self._edited()
+
+    @on(FieldRow.Chosen)
+    async def _chosen(self, event: FieldRow.Chosen) -> None:
+        event.stop()
+        self.state.choose(event.row.key, event.value)
+        self.follower.tell(self.state.tell())
+        await self._edited()
+
+    @on(FieldRow.Left)
+    async def _left(self, event: FieldRow.Left) -> None:
+        event.stop()
+        self.follower.tell(self.state.leave(event.row.key))
+        await self._edited(event.row)
+
+    @on(FieldRow.Submitted)
+    async def _submitted(self, event: FieldRow.Submitted) -> None:
+        event.stop()
+        await self.form.step(1)
+
+    @on(FieldRow.TakenBack)
+    async def _taken_back(self, event: FieldRow.TakenBack) -> None:
+        event.stop()
+        self.state.take_back()
+        await self._edited(event.row)
+
+    @on(FieldRow.ResetAsked)
+    async def _reset_asked(self, event: FieldRow.ResetAsked) -> None:
+        event.stop()
+        await self._reset(event.row)
+
+    async def _reset(self, row: FieldRow) -> None:
+        self.state.reset(row.key)
+        self.follower.tell(self.state.tell())
+        await self._edited(row)
+
+    async def _edited(self, *tidy: FieldRow) -> None:
+        """Show what a change has led to; ``tidy``: rows whose text is to be written as their value is."""
+        async with self._drawing:
+            await self.form.show()
+        for row in tidy:
+            row.tidy()
+        self._figures()
+        self._count()
+        self._note()
+        self._renew_keys()
+        if self.state.running is None:
+            self.post_message(ConfigEdited())
+
+    async def action_field(self, by: int) -> None:
+        """To the field so many further."""
+        if self._built:
+            await self.form.step(by)
+
+    async def action_group(self, by: int) -> None:
+        """To the next group."""
+        if self._built:
+            await self.form.step_group(by)
+
+    # -- finding ----------------------------------------------------------------------------------------------
+
+    @on(Tools.Finding)
+    async def _finding(self, event: Tools.Finding) -> None:
+        event.stop()
+        if event.words != self._words:
+            self._words = event.words
+            await self._filter()
+        if event.done:
+            self._focus_form()
+
+    @on(Form.Opened)
+    def _opened(self, event: Form.Opened) -> None:
+        event.stop()
+        self._section = self.form.section
+        self._bar()
+
+    @on(GroupBar.Chosen)
+    async def _group_chosen(self, event: GroupBar.Chosen) -> None:
+        event.stop()
+        self._section = self.form.section = event.section
+        self._words, self._only_changed = "", False
+        self.tools.clear()
+        await self._filter()
+        self._focus_form()
+
+    async def _filter(self) -> None:
+        """Show the chosen group, or what is searched for in all of them."""
+        await self._build()
+        words, changed = self._words, set(self.state.changed())
+
+        def wanted(setting: Setting) -> bool:
+            return matches(setting, words) and (not self._only_changed or setting.key in changed)
+
+        async with self._drawing:
+            await self.form.find(wanted if words.strip() or self._only_changed else None)
+            await self.form.show()
+
+    async def _toggle_only_changed(self) -> None:
+        self._only_changed = not self._only_changed
+        await self._filter()
+        self._focus_form()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While the list of a choice is open, the arrows are its own."""
+        return not (action in ("field", "group") and isinstance(self.screen.focused, OptionList))

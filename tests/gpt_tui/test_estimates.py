@@ -1,0 +1,308 @@
+"""What settings will cost: counts against the model itself, memory and time against what was measured."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.config import Config, load_config
+from core.events import Event, Started, Step
+from core.schema import ModelConfig
+from gpt_tui.estimate_facts import gather, look_at_data, look_at_runs, measure_machine
+from gpt_tui.estimates import (
+    Corpus,
+    Facts,
+    KnownRun,
+    Machine,
+    Sample,
+    bytes_per_token,
+    count_parameters,
+    dtype_of,
+    estimate,
+    guess_corpus,
+    memory,
+    sample_key,
+    step_seconds,
+)
+
+TEACHER = load_config("teacher")
+MACHINE = Machine({"fp32": 2e11, "bf16": 14.5e11}, 0.68e-9, "bf16")
+"""The processor on which the steps below were measured, one thread."""
+CORPUS = Corpus(2400, 33.25, 0.6, 459, counted=True)
+
+
+def known(config: Config = TEACHER, **changes: Any) -> KnownRun:
+    return replace(KnownRun("before", config, 2048, "bf16", 1e-4, CORPUS, 2), **changes)
+
+
+def facts(*runs: KnownRun, machine: Machine | None = MACHINE) -> Facts:
+    return Facts(Sample(sample_key(TEACHER), 2400, 132.5, 50.0, 0.65, 459), machine, runs, threads=2)
+
+
+@pytest.mark.parametrize(("norm", "mlp"), itertools.product(["rmsnorm", "layernorm", "scalenorm"], ["gelu", "swiglu"]))
+def test_parameters_are_those_of_the_model(norm: Any, mlp: Any) -> None:
+    from core.model import count_parameters as really
+
+    for position, bias, qkv, tied, kv in itertools.product(
+        ["rope", "learned"], [True, False], [None, True, False], [True, False], [None, 2]
+    ):
+        config = ModelConfig(
+            norm=norm, mlp=mlp, position=position, bias=bias, qkv_bias=qkv, tie_embeddings=tied, n_kv_head=kv,  # type: ignore[arg-type]
+            mlp_hidden=100 if kv else None, n_layer=2, n_embd=64,
+        )  # fmt: skip
+        assert count_parameters(config, 777) == really(config, 777)
+
+
+@pytest.mark.parametrize(
+    ("model", "vocab", "total"),
+    [
+        ({"n_layer": 2, "n_embd": 64, "tie_embeddings": False, "position": "learned", "norm": "layernorm",
+          "qkv_bias": False}, 50257, 6540800),
+        ({"n_layer": 12, "n_head": 12, "n_embd": 768, "seq_len": 1024, "norm": "layernorm", "position": "learned",
+          "mlp": "gelu"}, 50257, 124439808),
+    ],
+)  # fmt: skip
+def test_published_counts(model: dict[str, Any], vocab: int, total: int) -> None:
+    assert sum(count_parameters(ModelConfig(**model), vocab).values()) == total
+
+
+#: Measured with core.model and core.optim: peak of the process in MB (60 of them would be the app's), and seconds
+#: of the fastest step. Dropout, vocabulary, rows, tokens a row, share supervised, format.
+MEASURED: list[tuple[dict[str, Any], int, int, int, float, str, float, float]] = [
+    ({"dropout": 0.1}, 2048, 32, 48, 0.4, "fp32", 669, 0.330),
+    ({"dropout": 0.1}, 2048, 32, 128, 0.4, "fp32", 1263, 0.929),
+    ({}, 2048, 32, 128, 0.4, "fp32", 1108, 0.792),
+    ({"mlp": "swiglu"}, 2048, 32, 128, 0.4, "fp32", 1286, 1.204),
+    ({"n_embd": 64, "n_layer": 2, "seq_len": 256}, 500, 32, 256, 1.0, "fp32", 563, 0.165),
+    ({"n_embd": 384, "n_layer": 6, "n_head": 6, "seq_len": 256}, 1000, 16, 256, 1.0, "fp32", 1782, 2.634),
+    ({"n_embd": 128, "seq_len": 512}, 1000, 16, 512, 1.0, "fp32", 1031, 0.848),
+    ({}, 20000, 32, 128, 1.0, "fp32", 2133, 3.207),
+    ({"n_embd": 768, "n_layer": 12, "n_head": 12, "mlp": "swiglu", "bias": False}, 1278, 8, 110, 0.4, "fp32", 3551, 4.717),
+    ({"dropout": 0.1}, 2048, 32, 48, 0.4, "bf16", 592, 0.163),
+    ({"dropout": 0.1}, 2048, 32, 128, 0.4, "bf16", 987, 0.475),
+    ({}, 2048, 32, 128, 0.4, "bf16", 899, 0.365),
+    ({"n_embd": 384, "n_layer": 6, "n_head": 6, "seq_len": 256}, 1000, 16, 256, 1.0, "bf16", 1562, 0.887),
+    ({}, 20000, 32, 128, 1.0, "bf16", 1918, 1.399),
+    ({"n_embd": 768, "n_layer": 12, "n_head": 12, "mlp": "swiglu", "bias": False}, 1278, 8, 110, 0.4, "bf16", 3301, 1.933),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MEASURED, ids=lambda case: f"{case[5]}-{case[2]}x{case[3]}-{case[0]}")
+def test_memory_and_time_as_measured(case: tuple[dict[str, Any], int, int, int, float, str, float, float]) -> None:
+    model, vocab, rows, length, supervised, dtype, megabytes, seconds = case
+    config = Config().update({"training.batch_size": rows, **{f"model.{key}": value for key, value in model.items()}})
+    guess = memory(config, vocab, length, supervised, dtype).total / 1e6
+    assert guess == pytest.approx(megabytes + 60, rel=0.18)
+    corpus = Corpus(1000, length, supervised)
+    assert step_seconds(config, vocab, corpus, MACHINE, dtype) == pytest.approx(seconds, rel=0.25)
+
+
+def test_estimates_move_with_the_settings() -> None:
+    base = estimate(TEACHER, facts())
+    assert base.parameters == 3681536
+    assert (base.steps, base.places) == (300, 4096)
+    assert base.source == "machine"
+    assert base.seconds is not None
+    assert base.tokens is not None
+    wide = estimate(TEACHER.update({"model.n_embd": 512}), facts())
+    assert wide.parameters > base.parameters
+    assert wide.memory.total > base.memory.total
+    assert wide.seconds is not None
+    assert wide.seconds > base.seconds
+    longer = estimate(TEACHER.update({"training.max_steps": 600}), facts())
+    assert longer.seconds == pytest.approx(2 * base.seconds)
+    assert longer.epochs == pytest.approx(2 * base.epochs)  # type: ignore[operator]
+    small = estimate(TEACHER.update({"training.micro_batch": 4}), facts())
+    assert small.memory.activations < base.memory.activations / 7
+    assert small.tokens == base.tokens
+
+
+def test_without_facts_only_what_is_certain() -> None:
+    bare = estimate(TEACHER, Facts())
+    assert (bare.tokens, bare.seconds, bare.source, bare.epochs) == (None, None, "", None)
+    assert (bare.steps, bare.places) == (300, 4096)
+    assert estimate(TEACHER.update({"training.max_minutes": 2.0}), Facts()).seconds == 120.0
+
+
+def test_a_time_budget() -> None:
+    run = known(seconds_per_token=1e-3)  # 1.06 s a step
+    both = estimate(TEACHER.update({"training.max_minutes": 1.0}), facts(run))
+    assert (both.seconds, both.source, both.steps) == (60.0, "budget", 56)
+    only = estimate(TEACHER.update({"training.max_minutes": 1.0, "training.max_steps": None}), facts(run))
+    assert (only.seconds, only.steps) == (60.0, 56)
+    assert only.epochs == pytest.approx(56 * 32 / 2400)
+    long = estimate(TEACHER.update({"training.max_minutes": 60.0}), facts(run))
+    assert (long.source, long.steps) == ("run", 300)
+
+
+def test_epochs_become_steps() -> None:
+    config = TEACHER.update({"training.max_steps": None, "training.max_epochs": 2.0})
+    found = estimate(config, facts(known(config)))
+    assert (found.steps, found.epochs) == (150, 2.0)
+    assert estimate(config, Facts()).epochs == 2.0
+
+
+def test_an_earlier_run_of_the_same_size_says_how_fast() -> None:
+    found = estimate(TEACHER, facts(known()))
+    assert (found.source, found.run) == ("run", "before")
+    assert found.tokens == 32 * 33.25
+    assert found.seconds == pytest.approx(300 * 32 * 33.25 * 1e-4)
+    # other steps, other learning rate, other dropout: still as fast
+    same = TEACHER.update({"training.max_steps": 10, "training.lr": 0.1, "model.dropout": 0.2})
+    assert estimate(same, facts(known())).source == "run"
+    # other width: in proportion to the work
+    wide = estimate(TEACHER.update({"model.n_embd": 320, "model.n_head": 5}), facts(known()))
+    assert (wide.source, wide.run) == ("scaled", "before")
+    assert wide.seconds is not None
+    assert found.seconds * 1.2 < wide.seconds < found.seconds * 2
+    # far too different, or computed otherwise: the machine is asked
+    for other in ({"model.n_embd": 1024}, {"training.dtype": "fp32"}, {"training.threads": 1}):
+        assert estimate(TEACHER.update(other), facts(known())).source == "machine"
+    assert estimate(TEACHER.update({"training.device": "cuda"}), facts(known())).source == ""
+
+
+def test_a_small_text_gives_a_small_vocabulary() -> None:
+    found = estimate(TEACHER.update({"tokenizer.vocab_size": 8000}), facts())
+    assert found.parts["embedding"] == 8000 * 256
+    config = TEACHER.update({"tokenizer.vocab_size": 8000})
+    assert estimate(config, facts(known(config, vocab=7100))).parts["embedding"] == 7100 * 256
+
+
+def test_number_format() -> None:
+    assert dtype_of(TEACHER, MACHINE) == "bf16"
+    assert dtype_of(TEACHER, None) == "fp32"
+    assert dtype_of(TEACHER.update({"training.dtype": "fp32"}), MACHINE) == "fp32"
+    assert dtype_of(TEACHER.update({"training.device": "cuda"}), MACHINE) == "fp32"
+
+
+def test_bytes_of_a_token() -> None:
+    """The bundled corpus and the program's own source, as measured with their tokenizers."""
+    for vocab, measured in ((300, 1.4), (512, 2.13), (1024, 2.95), (2048, 3.75)):
+        assert bytes_per_token(vocab) == pytest.approx(measured, rel=0.2)
+    assert bytes_per_token(200_000) == 4.6
+
+
+def test_the_bundled_data() -> None:
+    sample = look_at_data(TEACHER)
+    assert sample is not None
+    assert (sample.rows, sample.valid_rows, sample.plain) == (2400, 459, False)
+    corpus = guess_corpus(TEACHER, sample)
+    assert corpus.mean == pytest.approx(33.25, rel=0.2)
+    assert 0.4 < corpus.supervised < 0.8
+    assert guess_corpus(TEACHER.update({"model.seq_len": 16}), sample).mean == 16
+    assert guess_corpus(TEACHER.update({"tokenizer.kind": "char"}), sample).mean == pytest.approx(sample.row_chars + 2)
+
+
+def test_other_forms_of_data(tmp_path: Path) -> None:
+    text = tmp_path / "a.txt"
+    text.write_text("鲸" * 10_000)
+    plain = TEACHER.update({"data.train": str(text), "data.valid": None, "tokenizer.kind": "char"})
+    sample = look_at_data(plain)
+    assert sample is not None
+    assert sample.plain
+    corpus = guess_corpus(plain, sample)
+    assert (corpus.rows, corpus.valid_rows, corpus.mean) == (70, 8, 128.0)
+    array = tmp_path / "a.json"
+    array.write_text(json.dumps([{"prompt": "a", "completion": "b"}] * 50))
+    listed = TEACHER.update({"data.train": str(array), "data.valid": None})
+    sample = look_at_data(listed)
+    assert sample is not None
+    assert (sample.rows, sample.valid_rows) == (45, 5)
+    long = tmp_path / "long.jsonl"
+    long.write_text(json.dumps({"prompt": "a" * 500, "completion": "b"}) + "\n")
+    with long.open("a") as file:
+        file.write((json.dumps({"prompt": "a" * 500, "completion": "b"}) + "\n") * 5000)
+    sample = look_at_data(TEACHER.update({"data.train": str(long), "data.valid": None}))
+    assert sample is not None
+    assert sample.rows + sample.valid_rows == pytest.approx(5001, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["nowhere.jsonl", "a\0b", "~nobody/x", "empty.jsonl", "broken.jsonl", "folder"])
+def test_data_that_cannot_be_read_is_no_error_here(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "broken.jsonl").write_text("{")
+    (tmp_path / "folder").mkdir()
+    config = TEACHER.update({"data.train": name})
+    assert look_at_data(config) is None
+    assert estimate(config, Facts(machine=MACHINE)).seconds is None
+
+
+def write_run(folder: Path, events: list[Event], config: Config = TEACHER) -> None:
+    from core.config import to_yaml
+
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(to_yaml(config.to_dict()), encoding="utf-8")
+    lines = [json.dumps(event.to_json()) for event in events]
+    (folder / "metrics.jsonl").write_text("\n".join(lines) + '\n{"kind": "st', encoding="utf-8")
+
+
+def started(**data: Any) -> Started:
+    parts = {"train": {"rows": 2400, "tokens": 79800, "supervised_tokens": 47880}, "valid": {"rows": 459}, **data}
+    return Started("r", "r", "teacher", 0, "cpu", 2, "bf16", 3681536, 2048, 300, None, parts)
+
+
+def step(number: int, elapsed: float, tokens: int) -> Step:
+    return Step(number, 1.0, 1e-3, 1.0, 9e9, elapsed, None, tokens=tokens)
+
+
+def test_earlier_runs_are_read_from_their_files(tmp_path: Path) -> None:
+    many = [step(n, n * 0.1, n * 1000) for n in range(1, 4000)]
+    write_run(tmp_path / "long", [started(), *many])
+    write_run(tmp_path / "short", [started(), step(5, 0.5, 5000)])
+    write_run(tmp_path / "odd", [started(train=[]), *many[:100]])
+    write_run(tmp_path / "headless", many[:100])
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "metrics.jsonl").write_text("")
+    (tmp_path / "damaged" / "config.yaml").write_text("model: 3")
+    (run,) = look_at_runs(tmp_path)
+    assert (run.name, run.vocab, run.dtype, run.threads) == ("long", 2048, "bf16", 2)
+    assert run.seconds_per_token == pytest.approx(1e-4)
+    assert run.corpus == Corpus(2400, 33.25, 0.6, 459, counted=True)
+    assert estimate(TEACHER, Facts(runs=(run,), threads=2, machine=MACHINE)).source == "run"
+    assert look_at_runs(tmp_path / "nowhere") == []
+
+
+def test_the_machine_is_measured_only_if_nothing_else_is_known(tmp_path: Path) -> None:
+    asked: list[int | None] = []
+
+    def measure(threads: int | None) -> Machine:
+        asked.append(threads)
+        return MACHINE
+
+    first, second = gather(TEACHER, Facts(threads=2), tmp_path, measure)
+    assert (first.machine, second.machine, asked) == (None, MACHINE, [None])
+    assert first.sample is not None
+    (again,) = gather(TEACHER, second, tmp_path, measure)
+    assert again.machine is MACHINE
+    (busy,) = gather(TEACHER, Facts(), tmp_path, None)
+    assert busy.machine is None
+    write_run(tmp_path / "before", [started(), step(100, 10.0, 100_000)])
+    (known_now,) = gather(TEACHER.update({"training.dtype": "bf16"}), Facts(threads=2), tmp_path, measure)
+    assert (len(known_now.runs), asked) == (1, [None])
+
+
+def test_measuring_gives_numbers() -> None:
+    machine = measure_machine(1)
+    assert set(machine.flops) == {"fp32", "bf16"}
+    assert all(math.isfinite(rate) and rate > 1e6 for rate in machine.flops.values())
+    assert 0 < machine.element < 1e-3
+    assert machine.fast in ("fp32", "bf16")
+
+
+def test_estimating_needs_no_torch() -> None:
+    code = (
+        "import sys, gpt_tui.panes.config; from core.config import load_config; from pathlib import Path;"
+        "from gpt_tui.estimates import *; from gpt_tui.estimate_facts import *; c = load_config('teacher');"
+        "list(gather(c, Facts(), Path('runs'), None)); estimate(c, Facts());"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0

@@ -1,0 +1,297 @@
+import errno
+import math
+import threading
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.config import Config, load_config
+from core.errors import DataError, RunError
+from core.events import Eval, Event, Finished, Probe, RolledBack, Saved, Started, State, Step
+from gpt_tui.history import MAX_POINTS, History
+from gpt_tui.session import Session, Snapshot
+
+from .fake_engine import FakeEngine, FakeRun
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen"
+        time.sleep(0.005)
+
+
+def begin(session: Session, folder: Path, **options: Any) -> None:
+    session.start(load_config("teacher"), FakeRun(folder / "run"), **options)
+
+
+def test_idle() -> None:
+    snapshot = Session(FakeEngine()).snapshot()
+    assert (snapshot.state, snapshot.can_start, snapshot.can_stop) == ("idle", True, False)
+    assert snapshot.steps == ()
+
+
+def test_a_training_to_its_end(tmp_path: Path) -> None:
+    session = Session(FakeEngine(steps=40))
+    begin(session, tmp_path)
+    assert session.join(5.0)
+    snapshot = session.snapshot()
+    assert (snapshot.state, snapshot.step, snapshot.total_steps) == ("done", 40, 40)
+    assert len(snapshot.steps) == 40
+    assert len(snapshot.evals) == 4
+    assert snapshot.best_loss == min(e.loss for e in snapshot.evals)
+    assert [probe.exact for probe in snapshot.probes] == [True, False]
+    assert snapshot.saved is not None
+    assert snapshot.saved_age is not None
+    assert snapshot.progress == 1.0
+    assert snapshot.finished is not None
+    assert snapshot.elapsed == pytest.approx(4.0)
+    assert snapshot.can_start
+    log = (tmp_path / "run" / "train.log").read_text(encoding="utf-8")
+    assert "step" in log
+    assert len(log.splitlines()) == snapshot.log_count
+
+
+def test_a_second_start_is_refused_until_the_thread_has_ended(tmp_path: Path) -> None:
+    session = Session(FakeEngine(steps=10**6, seconds_per_step=0.001))
+    begin(session, tmp_path)
+    with pytest.raises(RunError):
+        begin(session, tmp_path)
+    session.stop()
+    assert session.join(5.0)
+    begin(session, tmp_path)
+    session.stop(discard=True)
+    assert session.join(5.0)
+
+
+def test_pause_resume_save_update_stop(tmp_path: Path) -> None:
+    engine = FakeEngine(steps=10**6, seconds_per_step=0.001)
+    session = Session(engine)
+    begin(session, tmp_path)
+    wait_until(lambda: session.snapshot().step > 3)
+    session.pause()
+    wait_until(lambda: session.snapshot().state == "paused")
+    snapshot = session.snapshot()
+    assert (snapshot.can_resume, snapshot.can_pause, snapshot.pausing) == (True, False, False)
+    time.sleep(0.05)
+    assert session.snapshot().elapsed == snapshot.elapsed, "the time stands still"
+    session.resume()
+    wait_until(lambda: session.snapshot().step > snapshot.step)
+    session.save_now()
+    wait_until(lambda: session.snapshot().saved is not None)
+    session.update("training.lr", 5e-4)
+    wait_until(lambda: engine.changed == [{"training.lr": 5e-4}])
+    session.stop()
+    assert session.join(5.0)
+    end = session.snapshot()
+    assert end.finished is not None
+    assert (end.state, end.finished.reason) == ("done", "user")
+    assert end.progress < 1.0
+
+
+def test_stop_wakes_a_pause_and_can_discard(tmp_path: Path) -> None:
+    engine = FakeEngine(steps=10**6, seconds_per_step=0.001)
+    session = Session(engine)
+    begin(session, tmp_path)
+    session.pause()
+    wait_until(lambda: session.snapshot().state == "paused")
+    session.stop(discard=True)
+    assert session.join(5.0)
+    assert engine.discarded
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "advice"),
+    [
+        (DataError("{file} is empty", file="a\x1b[31m.jsonl"), "a\\x1b[31m.jsonl is empty", "data.train"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full", "runs delete"),
+        (MemoryError(), "the memory is used up", "micro_batch"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "the memory is used up", "micro"),
+        (RunError("the loss is not a number, try {x}", x=1), "the loss is not a number, try 1", "Config tab"),
+        (ZeroDivisionError("division\x07"), "ZeroDivisionError: division\\x07", "train.log"),
+    ],
+)
+def test_a_failure_has_a_cause_and_an_advice(error: Exception, cause: str, advice: str, tmp_path: Path) -> None:
+    session = Session(FakeEngine(fail_at=5, error=error))
+    begin(session, tmp_path)
+    assert session.join(5.0)
+    snapshot = session.snapshot()
+    assert snapshot.state == "failed"
+    assert snapshot.failure is not None
+    assert snapshot.failure.cause == cause
+    assert advice in snapshot.failure.advice
+    assert snapshot.can_start, "the app lives on"
+    assert cause in (tmp_path / "run" / "train.log").read_text(encoding="utf-8")
+    begin(session, tmp_path)
+    session.stop()
+    assert session.join(5.0)
+    assert session.snapshot().failure is None or session.snapshot().state == "failed"
+
+
+def test_a_fault_leaves_its_traceback_in_the_log(tmp_path: Path) -> None:
+    session = Session(FakeEngine(fail_at=2, error=KeyError("x")))
+    begin(session, tmp_path)
+    session.join(5.0)
+    assert "Traceback" in (tmp_path / "run" / "train.log").read_text(encoding="utf-8")
+
+
+def test_a_run_that_cannot_be_made_is_a_failure() -> None:
+    def no_run() -> Any:
+        raise RunError("no such run")
+
+    session = Session(FakeEngine())
+    session.start(Config(), no_run)
+    assert session.join(5.0)
+    assert session.snapshot().state == "failed"
+
+
+def test_a_resumed_run_shows_what_happened_before(tmp_path: Path) -> None:
+    earlier: list[Event] = [
+        *(Step(n, 3.0, 1e-3, 1.0, 1000.0, float(n), None) for n in range(1, 9)),
+        Eval(5, 2.5, 2.5, 5, True),
+        Probe(5, "什么是注意力机制？", "旧", None, False),
+    ]
+    session = Session(FakeEngine(steps=12, resumed_step=6))
+    session.start(load_config("teacher"), FakeRun(tmp_path / "run", earlier), resume=True)
+    assert session.join(5.0)
+    snapshot = session.snapshot()
+    assert [step.step for step in snapshot.steps] == list(range(1, 13))
+    assert snapshot.evals[0].step == 5
+
+
+def test_the_engine_is_closed_and_the_thread_gone(tmp_path: Path) -> None:
+    closed = threading.Event()
+
+    def engine(config: Any, run: Any, control: Any, *, resume: bool = False) -> Generator[Event, None, None]:
+        try:
+            run.path.mkdir(parents=True)
+            yield State("preparing")
+            raise ValueError("x")
+        finally:
+            closed.set()
+
+    session = Session(engine)
+    session.start(None, FakeRun(tmp_path / "run"))
+    assert session.join(5.0)
+    assert closed.is_set()
+
+
+def test_no_model_without_a_training(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        Session(FakeEngine()).live_model()
+
+
+def test_asking_a_training_that_does_not_answer(tmp_path: Path) -> None:
+    session = Session(FakeEngine(steps=10**6, seconds_per_step=0.001))
+    begin(session, tmp_path)
+    with pytest.raises(RunError, match="does not answer"):
+        session.live_model(timeout=0.1)
+    session.stop()
+    session.join(5.0)
+
+
+# -- history ----------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def running(clock: Clock) -> History:
+    history = History(clock)
+    history.take(Started("r", "/x/r", "teacher", 0, "cpu", 2, "fp32", 10, 10, 100, None))
+    history.take(State("training"))
+    return history
+
+
+def test_elapsed_and_eta_go_on_between_events_but_not_in_a_pause() -> None:
+    clock = Clock()
+    history = running(clock)
+    clock.now += 2.0
+    assert history.elapsed() == pytest.approx(2.0)
+    history.take(Step(10, 1.0, 1e-3, 1.0, 100.0, 5.0, 45.0))
+    clock.now += 3.0
+    assert (history.elapsed(), history.eta()) == (pytest.approx(8.0), pytest.approx(42.0))
+    history.take(State("paused", 10))
+    clock.now += 1000.0
+    assert (history.elapsed(), history.eta()) == (pytest.approx(8.0), pytest.approx(42.0))
+    history.take(State("training", 10))
+    clock.now += 1.0
+    assert history.elapsed() == pytest.approx(9.0)
+    history.take(Finished("max_steps", 100, 60.0))
+    clock.now += 1000.0
+    assert (history.elapsed(), history.eta()) == (60.0, None)
+
+
+def test_age_of_the_checkpoint() -> None:
+    clock = Clock()
+    history = running(clock)
+    history.take(Saved(10, "/x/best", "best"))
+    assert history.snapshot().saved_age is None, "only one to go on from counts"
+    history.take(Saved(10, "/x/step-10", "last"))
+    clock.now += 7.0
+    assert history.snapshot().saved_age == pytest.approx(7.0)
+
+
+def test_a_rollback_takes_points_back() -> None:
+    history = running(Clock())
+    for n in range(1, 21):
+        history.take(Step(n, 1.0, 1e-3, 1.0, 100.0, float(n), None))
+    before = history.snapshot()
+    history.take(RolledBack(20, 10, 0.5))
+    assert [s.step for s in history.snapshot().steps] == list(range(1, 11))
+    assert len(before.steps) == 20, "a snapshot never changes"
+
+
+def test_a_snapshot_is_cheap_while_nothing_happens() -> None:
+    history = running(Clock())
+    for n in range(100):
+        history.take(Step(n, 1.0, 1e-3, 1.0, 100.0, float(n), None))
+    one, two = history.snapshot(), history.snapshot()
+    assert one.version == two.version
+    assert one.steps is two.steps
+    assert one.log is two.log
+
+
+def test_very_long_runs_are_thinned_not_forgotten() -> None:
+    history = running(Clock())
+    for n in range(MAX_POINTS + 10):
+        history.steps.append(Step(n, 1.0, 1e-3, 1.0, 100.0, float(n), None))
+    history.take(Step(10**6, 1.0, 1e-3, 1.0, 100.0, 1.0, None))
+    steps = [s.step for s in history.snapshot().steps]
+    assert len(steps) < MAX_POINTS
+    assert (steps[0], steps[-1]) == (0, 10**6)
+
+
+def test_a_nan_is_no_best_loss() -> None:
+    history = running(Clock())
+    history.take(Eval(10, math.nan, math.inf, 0, False))
+    assert history.snapshot().best_loss is None
+
+
+def test_the_log_is_safe_to_show() -> None:
+    history = running(Clock())
+    history.take(Probe(1, "q\x1b]52;c;x\x07", "a\u202e[/red]\x9b2J", None, False))
+    text = history.snapshot().log[-1].text
+    assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 or char == "\u202e" for char in text)
+
+
+def test_what_is_possible_follows_from_the_state() -> None:
+    def can(**values: Any) -> tuple[bool, ...]:
+        s = Snapshot(**values)
+        return s.can_start, s.can_pause, s.can_resume, s.can_stop, s.can_save
+
+    assert can(state="idle") == (True, False, False, False, False)
+    assert can(state="starting") == (False, False, False, True, False)
+    assert can(state="running") == (False, True, False, True, True)
+    assert can(state="running", pausing=True) == (False, False, True, True, True)
+    assert can(state="running", stopping=True) == (False, False, False, False, False)
+    assert can(state="paused") == (False, False, True, True, True)
+    assert can(state="failed") == (True, False, False, False, False)
+    assert can(state="running", live=False) == (False, False, False, False, False)
