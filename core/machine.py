@@ -90,7 +90,7 @@ def share_the_processor() -> None:
     if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
         return
     try:
-        busy = os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1)
+        busy = os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
     except (AttributeError, OSError):  # Windows
         busy = False
     os.environ["GOMP_SPINCOUNT"] = str(PATIENCE_WHEN_BUSY if busy else PATIENCE)

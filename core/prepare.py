@@ -97,6 +97,7 @@ def prepare(
         if config.training.early_stopping_patience:
             raise ConfigError("training.early_stopping_patience needs validation data, and no row of it is left")
         yield Notice("no validation rows: the best checkpoint cannot be told, only the last one", level="warning")
+    yield from _stop_notice(config, corpus.train)
     for name, dataset in (("train", train), ("valid", valid)):
         if dataset is not None and dataset.stats.lost:
             yield Notice(
@@ -141,4 +142,16 @@ def _corpus_notices(config: Config, corpus: doctor.Corpus) -> Iterator[Event]:
             "{count} validation rows are also trained on (data.leaks: {action})",
             {"count": counts["leaks"], "action": config.data.leaks},
             level="warning" if config.data.leaks == "keep" else "info",
+        )
+
+
+def _stop_notice(config: Config, records: Sequence[Record]) -> Iterator[Event]:
+    """Say when answers to be learnt hold a stop string: they could never be given whole."""
+    stopped = [r for r in records if any(s in t.completion.strip() for t in r.turns for s in config.sampling.stop)]
+    if stopped:
+        yield Notice(
+            "{count} answers contain a stop string and would be cut there ({where}); --set sampling.stop=[] lets "
+            "only the end token end an answer",
+            {"count": len(stopped), "where": stopped[0].where},
+            level="warning",
         )

@@ -208,12 +208,6 @@ class TrainingConfig(Section):
             raise _bad("one of max_steps, max_epochs, max_minutes must be set, or the training never ends")
         if self.min_lr > self.lr:
             raise _bad("min_lr ({min_lr}) must not be above lr ({lr})", min_lr=self.min_lr, lr=self.lr)
-        if self.micro_batch is not None and self.micro_batch > self.batch_size:
-            raise _bad(
-                "micro_batch ({micro}) must not be above batch_size ({batch})",
-                micro=self.micro_batch,
-                batch=self.batch_size,
-            )
         return self
 
 

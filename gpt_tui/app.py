@@ -88,10 +88,12 @@ class GptApp(App[Leave]):
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.app_resume_signal.subscribe(self, self._come_back)
         self._signals.install()
-        self.call_after_refresh(self._opened)
+        self.call_after_refresh(lambda: self.run_worker(self._opened(), name="opened"))
 
-    def _opened(self) -> None:
-        self.main.open_tab(self.main.current)
+    async def _opened(self) -> None:
+        """After the first paint."""
+        await self.main.fill()
+        self.tick()
         self.set_interval(1.0 / min(10.0, max(0.2, self.settings.get("refresh_hz", 2.0))), self.tick)
         if self._warm_up is not None:
             threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()

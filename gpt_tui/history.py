@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.events import (
+    Changed,
     Eval,
     Event,
     Finished,
@@ -125,7 +126,7 @@ class Snapshot:
 
     @property
     def can_stop(self) -> bool:
-        return self.live and self.active and not self.stopping
+        return self.live and self.active and self.state != "verifying" and not self.stopping
 
     @property
     def can_save(self) -> bool:
@@ -153,6 +154,8 @@ class History:
     saved: Saved | None = None
     saved_at: float | None = None
     step: int = 0
+    total_steps: int | None = None
+    max_minutes: float | None = None
     steps: list[Step] = field(default_factory=list)
     evals: list[Eval] = field(default_factory=list)
     probes: dict[str, Probe] = field(default_factory=dict)
@@ -173,8 +176,8 @@ class History:
         if isinstance(event, Started):
             self._take_started(event)
         elif isinstance(event, State):
-            self._enter(STATES.get(event.state, event.state))
             self.step = max(self.step, event.step)
+            self._enter(self._named(event))
         elif isinstance(event, Step):
             self.steps.append(event)
             self.step = event.step
@@ -189,6 +192,10 @@ class History:
         elif isinstance(event, Saved):
             if event.tag == "last":
                 self.saved, self.saved_at = event, self.clock()
+        elif isinstance(event, Changed):
+            # The budget may change while the training runs.
+            self.total_steps = event.values.get("training.max_steps", self.total_steps)
+            self.max_minutes = event.values.get("training.max_minutes", self.max_minutes)
         elif isinstance(event, Skipped):
             self.skipped = event.total
         elif isinstance(event, RolledBack):
@@ -203,7 +210,7 @@ class History:
             self.finished, self.step = event, event.steps
             self._elapsed, self._eta = event.train_seconds, None
             self._enter("done")
-        said = [printable(line) for line in lines(event, self.started.total_steps if self.started else None)]
+        said = [printable(line) for line in lines(event, self.total_steps)]
         level = "warning" if getattr(event, "level", "") == "warning" else event.kind
         self.say(said, "warning" if isinstance(event, (Skipped, RolledBack)) else level)
         return said
@@ -235,12 +242,22 @@ class History:
         self.started = event
         self.run, self.recipe, self.step = event.run, event.recipe, event.resumed_step
         self.run_path = Path(event.path)
+        self.total_steps, self.max_minutes = event.total_steps, event.max_minutes
         # After a resume the steps behind the checkpoint happen again.
         self.steps = [step for step in self.steps if step.step <= event.resumed_step]
         self.evals = [item for item in self.evals if item.step <= event.resumed_step]
         self.finished = self.verified = self.quantized = None
         if self.steps:
             self._elapsed = self.steps[-1].elapsed
+
+    def _named(self, event: State) -> str:
+        """The engine's state in the screen's words. After the last step and its checkpoint comes the final check."""
+        state = STATES.get(event.state, event.state)
+        over = (self.total_steps is not None and event.step >= self.total_steps) or bool(
+            self.steps and self.steps[-1].progress >= 1.0
+        )
+        ends_here = over and self.saved is not None and self.saved.step == event.step
+        return "verifying" if state == "running" and ends_here else state
 
     def _enter(self, state: str) -> None:
         self._elapsed, self._eta = self.elapsed(), self.eta()
@@ -268,8 +285,7 @@ class History:
         snapshot = Snapshot(
             version=self.version, state=self.state, live=live, run_path=self.run_path, run=self.run,
             recipe=self.recipe, started=self.started,
-            total_steps=self.started.total_steps if self.started else None,
-            max_minutes=self.started.max_minutes if self.started else None,
+            total_steps=self.total_steps, max_minutes=self.max_minutes,
             step=self.step, progress=self._progress(last), elapsed=self.elapsed(), eta=self.eta(), last=last,
             last_eval=last_eval, best_loss=best, best_step=last_eval.best_step if last_eval else 0,
             steps=self._frozen.steps if same else tuple(self.steps),

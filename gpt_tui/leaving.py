@@ -85,6 +85,11 @@ def afterwards(session: Session, leave: Leave) -> int:
         session.join(2.0)
         _say(_("left without saving: {run}").format(run=printable(snapshot.run)), leave)
         return code
+    if leave.what == "save" and snapshot.state == "verifying":
+        # All steps are done and saved; the final check would take its time. --resume makes up for it.
+        _say(_("saved in {path}; the final check is left out").format(path=printable(str(snapshot.run_path))), leave)
+        _say(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=printable(snapshot.run)), leave)
+        return code
     if leave.what == "save":
         session.stop(reason={130: "SIGINT", 143: "SIGTERM"}.get(code, "user"))
     got = _Stops(session)

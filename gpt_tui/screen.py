@@ -76,9 +76,9 @@ def why_not() -> str:
     except OSError:
         return ""
     if 0 < width < MIN_WIDTH or 0 < height < MIN_HEIGHT:
-        return _(
-            "the window is {width}×{height}, the app needs at least {w}×{h}; enlarge it, or {instead}"
-        ).format(width=width, height=height, w=MIN_WIDTH, h=MIN_HEIGHT, instead=instead)
+        return _("the window is {width}×{height}, the app needs at least {w}×{h}; enlarge it, or {instead}").format(
+            width=width, height=height, w=MIN_WIDTH, h=MIN_HEIGHT, instead=instead
+        )
     return ""
 
 

@@ -164,9 +164,7 @@ class Session:
 
     # -- the thread -------------------------------------------------------------------------------------------
 
-    def _train(
-        self, config: Config | None, run: Run | Callable[[], Run], resume: bool, control: Control
-    ) -> None:
+    def _train(self, config: Config | None, run: Run | Callable[[], Run], resume: bool, control: Control) -> None:
         log: LogFile | None = None
         try:
             target = run() if callable(run) else run

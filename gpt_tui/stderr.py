@@ -20,7 +20,7 @@ class StderrSink:
         with self._lock:
             if self._original is None:
                 self._original = os.dup(2)
-            self._point(self.home)
+                self._point(self.home)
 
     def to(self, path: Path) -> None:
         """From now on into this file, appended."""

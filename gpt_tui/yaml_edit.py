@@ -125,8 +125,9 @@ def _insert(
     newline = _newline(text)
     if lines is None:
         return _insert_lines(text, behind, _entry(name, value, " " * mapping.start_mark.column, newline))
-    # A section stands apart by a blank line; the one that follows, if any, stays in front of the next section.
-    return _insert_lines(text, behind, newline + lines)
+    # Where sections are set apart by blank lines, this one is too; the blank line that follows stays behind it.
+    apart = newline if newline * 2 in text or len(mapping.value) == 1 else ""
+    return _insert_lines(text, behind, apart + lines)
 
 
 def _insert_lines(text: str, behind: int, lines: str) -> str:

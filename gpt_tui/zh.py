@@ -8,8 +8,16 @@ from __future__ import annotations
 
 from . import zh_app, zh_chat, zh_cli, zh_config, zh_data_runs, zh_errors, zh_foreign, zh_recipes, zh_settings
 
-PARTS = (  # the texts of a new area: its own zh_*.py, named here
-    zh_app, zh_config, zh_chat, zh_data_runs, zh_recipes, zh_cli, zh_errors, zh_settings, zh_foreign,
-)  # fmt: skip
+PARTS = (
+    zh_app,
+    zh_config,
+    zh_chat,
+    zh_data_runs,
+    zh_recipes,
+    zh_cli,
+    zh_errors,
+    zh_settings,
+    zh_foreign,
+)  # the texts of a new area: its own zh_*.py, named here
 
 TEXTS: dict[str, str] = {text: chinese for part in PARTS for text, chinese in part.TEXTS.items()}

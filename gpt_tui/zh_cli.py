@@ -47,9 +47,6 @@ TEXTS = {
     ),
     "gpt-tui: the system says: {problem}": "gpt-tui: 系统报告：{problem}",
     # screen.py
-    "gpt-tui: the app is not part of this version yet; use: gpt-tui --no-ui train, gpt-tui ask, gpt-tui --help": (
-        "gpt-tui: 这个版本还没有界面；可以用：gpt-tui --no-ui train、gpt-tui ask、gpt-tui --help"
-    ),
     # sampling_options.py
     "which run (default: the newest)": "哪个运行记录（默认：最新的）",
     "which of its checkpoints (default: last)": "其中哪个检查点（默认：last）",

@@ -1,6 +1,11 @@
 """Chinese for what ``core`` and the commands report: errors, and notices of a training."""
 
 TEXTS = {
+    # prepare.py
+    "{count} answers contain a stop string and would be cut there ({where}); --set sampling.stop=[] lets "
+    "only the end token end an answer": (
+        "有 {count} 个回答含有停止串，会在那里被截断（{where}）；--set sampling.stop=[] 则只由结束符结束回答"
+    ),
     # yamlio.py
     "the key '{key}' is given twice": "键“{key}”出现两次",
     "not readable": "无法读取",
@@ -45,9 +50,6 @@ TEXTS = {
         "max_steps、max_epochs、max_minutes 至少要设一项，否则训练不会结束"
     ),
     "min_lr ({min_lr}) must not be above lr ({lr})": "min_lr（{min_lr}）不能大于 lr（{lr}）",
-    "micro_batch ({micro}) must not be above batch_size ({batch})": (
-        "micro_batch（{micro}）不能大于 batch_size（{batch}）"
-    ),
     "min_new_tokens ({low}) must not be above max_new_tokens ({high})": (
         "min_new_tokens（{low}）不能大于 max_new_tokens（{high}）"
     ),

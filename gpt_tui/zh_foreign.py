@@ -4,6 +4,7 @@ No test can say whether these are all: what is not here stays English inside a C
 """
 
 TEXTS = {
+    "Dismiss menu": "关闭列表",  # textual
     # argparse
     "usage: ": "用法: ",
     "options": "选项",

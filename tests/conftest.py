@@ -4,6 +4,7 @@ HYPOTHESIS_PROFILE=slow."""
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -12,3 +13,8 @@ _calm = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 settings.register_profile("default", max_examples=100, derandomize=True, deadline=None, suppress_health_check=_calm)
 settings.register_profile("slow", max_examples=10_000, deadline=None, suppress_health_check=_calm)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# A suite started in the background, or under nohup, inherits ignored signals and hands them on to what it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

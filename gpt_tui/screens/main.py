@@ -31,30 +31,41 @@ class MainScreen(Screen[None]):
         self.panes: dict[str, Pane] = {}
         self.current = PANES[0][0]
         """Name of the open tab."""
-        for name, class_name, _label in PANES:
-            try:
-                module = import_module(f"gpt_tui.panes.{name}")
-                pane: Pane = getattr(module, class_name)(desk)
-            except (ModuleNotFoundError, AttributeError) as problem:  # DEVELOPMENT ONLY, goes away
-                print(problem)
-                pane = type("Missing", (Pane,), {"__module__": f"gpt_tui.panes.{name}"})(desk)
-            self.panes[name] = pane
+        self.complete = False
+        """All tabs are there; at first only one is, see ``fill``."""
 
     @property
     def pane(self) -> Pane:
         """The open tab."""
-        return self.panes[self.current]
+        return self.panes.get(self.current) or self.panes[PANES[0][0]]
 
     def compose(self) -> ComposeResult:
         yield TopBar()
-        with ContentSwitcher(initial=f"pane-{PANES[0][0]}"):
-            yield from self.panes.values()
+        with ContentSwitcher(initial=f"pane-{self.current}"):
+            yield self._make(self.current)
         yield Footer(show_command_palette=False, compact=True)
         yield Static(id="too-small")
 
+    def _make(self, name: str) -> Pane:
+        class_name = next(row[1] for row in PANES if row[0] == name)
+        pane: Pane = getattr(import_module(f"gpt_tui.panes.{name}"), class_name)(self.desk)
+        self.panes[name] = pane
+        return pane
+
+    async def fill(self) -> None:
+        """Add the tabs behind the first: their modules and parts cost as much time as the first paint itself."""
+        switcher = self.query_one(ContentSwitcher)
+        for name, _class, _label in PANES:
+            if name not in self.panes:
+                await switcher.add_content(self._make(name))
+        self.complete = True
+        self.open_tab(self.current)
+
     def open_tab(self, name: str) -> None:
-        """Show a pane and give it the focus."""
+        """Show a pane and give it the focus; one that is not there yet as soon as it is."""
         self.current = name
+        if name not in self.panes:
+            return
         self.query_one(ContentSwitcher).current = f"pane-{name}"
         self.query_one(TopBar).mark(name)
         self.panes[name].shown()
@@ -65,6 +76,7 @@ class MainScreen(Screen[None]):
         for pane in self.panes.values():
             await pane.retranslate()
         self.on_resize()
+        self.open_tab(self.current)  # the part that had the focus is gone
         self.refresh_bindings()
 
     def on_resize(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -68,7 +69,9 @@ class SwitchBox(Static, can_focus=True):
 
 
 class ChoiceBox(Select[str], inherit_bindings=False):
-    """One of a few words. Left and right step through them; Enter or the space bar opens the list.
+    """One of a few words, as ``Text``: only that can be searched by typing and is no markup.
+
+    Left and right step through them; Enter or the space bar opens the list.
 
     Up and down are not taken: they go from field to field.
     """
@@ -83,7 +86,7 @@ class ChoiceBox(Select[str], inherit_bindings=False):
         """``words``: what is shown, and what it stands for."""
         self._words = [word for _shown, word in words]
         super().__init__(
-            [(Content(printable(shown)), word) for shown, word in words],
+            [(Text(printable(shown)), word) for shown, word in words],
             value=value, allow_blank=False, compact=True, id=id,
         )  # fmt: skip
 
@@ -91,7 +94,7 @@ class ChoiceBox(Select[str], inherit_bindings=False):
         """Other words to choose from."""
         self._words = [word for _shown, word in words]
         with self.prevent(Select.Changed):
-            self.set_options([(Content(printable(shown)), word) for shown, word in words])
+            self.set_options([(Text(printable(shown)), word) for shown, word in words])
             self.value = value
 
     def action_step(self, by: int) -> None:

@@ -65,7 +65,7 @@ class Draft:
 
     def with_value(self, key: str, value: Any, text: str | None = None) -> Draft:
         """With another value in the field ``key``, and whatever waited for it."""
-        clean = self._without(key)
+        clean = self.without(key)
         if clean.waiting:
             try:
                 return Draft(self.config.update({**clean.waiting, key: value}), {}, clean.texts, clean._unfit())
@@ -83,7 +83,8 @@ class Draft:
 
     # -- parts ------------------------------------------------------------------------------------------------
 
-    def _without(self, key: str) -> Draft:
+    def without(self, key: str) -> Draft:
+        """With the setting's own value in a field that is wrong."""
         return Draft(
             self.config,
             {k: v for k, v in self.waiting.items() if k != key},
@@ -103,7 +104,7 @@ class Draft:
                 config = draft.config.update({key: value})
             except ConfigError:
                 continue
-            draft = replace(draft._without(key), config=config)
+            draft = replace(draft.without(key), config=config)
         return draft
 
     def _blamed(self, key: str, value: Any, text: str | None, error: ConfigError) -> Draft:
@@ -116,7 +117,7 @@ class Draft:
         return replace(self, waiting={**self.waiting, key: value}, problems={**self.problems, key: problem})
 
     def _refused(self, key: str, text: str, problem: Problem) -> Draft:
-        clean = self._without(key)
+        clean = self.without(key)
         return replace(clean, texts={**clean.texts, key: text}, problems={**clean.problems, key: problem})
 
 

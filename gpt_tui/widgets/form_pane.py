@@ -69,7 +69,8 @@ class FormPane(Pane):
         self._section = sections()[0]
         self._words = ""
         self._only_changed = False
-        self._last: FieldRow | None = None
+        self._last = ""
+        """The field that had the focus last."""
         self._possible: tuple[bool, bool] | None = None
 
     # -- parts ------------------------------------------------------------------------------------------------
@@ -139,6 +140,7 @@ class FormPane(Pane):
             self._focus_form()
 
     async def retranslate(self) -> None:
+        self.state.leave_all()
         async with self._drawing:
             await self.recompose()
             self._set_up()
@@ -148,8 +150,8 @@ class FormPane(Pane):
 
     def _focus_form(self) -> None:
         """To the field it was in, else the first that can be edited; where there is none, the tab takes the keys."""
-        last = self._last
-        if last is not None and last.is_attached and last in self.form.open_rows():
+        last = next((row for row in self.form.open_rows() if row.key == self._last), None)
+        if last is not None:
             self.form.go_to(last)
         elif not self.form.focus_first():
             self.focus()
@@ -195,6 +197,8 @@ class FormPane(Pane):
 
     def _bar(self) -> None:
         """Which group is open, and in which there are changes."""
+        if not self._ready:
+            return
         searching = self._built and self.form.searching
         changed = frozenset(key.partition(".")[0] for key in self.state.changed())
         wrong = frozenset(key.partition(".")[0] for key in self.state.draft.problems)
@@ -235,7 +239,7 @@ class FormPane(Pane):
     @on(FieldRow.Entered)
     def _entered(self, event: FieldRow.Entered) -> None:
         event.stop()
-        self._last = event.row
+        self._last = event.row.key
         self.state.enter(event.row.key)
 
     @on(FieldRow.Typed)
@@ -325,7 +329,7 @@ class FormPane(Pane):
         self._words, self._only_changed = "", False
         self.tools.clear()
         await self._filter()
-        self._focus_form()
+        self.form.focus_first()
 
     async def _filter(self) -> None:
         """Show the chosen group, or what is searched for in all of them."""

@@ -58,8 +58,8 @@ class FormState:
         self._anchor = self.draft
 
     def take_back(self) -> None:
-        """As when the field was entered."""
-        self._take(self._anchor)
+        """As when the field was entered or, where it was wrong already, as the setting is."""
+        self._take(self._anchor.without(self._entered))
 
     def leave(self, key: str) -> list[tuple[str, Any]]:
         """The field is done. Returns what the running training is to be told."""
@@ -68,6 +68,10 @@ class FormState:
         if key == self._entered:  # and not already another
             self._entered, self._anchor = "", self.draft
         return self.tell()
+
+    def leave_all(self) -> None:
+        """The fields are made anew: whatever is wrong in them is told."""
+        self._told = set(self.draft.problems)
 
     def wrong(self) -> list[str]:
         """The names of the fields that could not be taken over."""

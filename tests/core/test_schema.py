@@ -116,9 +116,7 @@ def test_a_training_must_end() -> None:
 
 def test_settings_that_contradict_each_other() -> None:
     assert "min_lr (0.1) must not be above lr (0.01)" in refusal(TrainingConfig, max_steps=1, lr=0.01, min_lr=0.1)
-    assert "micro_batch (8) must not be above batch_size (4)" in refusal(
-        TrainingConfig, max_steps=1, batch_size=4, micro_batch=8
-    )
+    assert TrainingConfig(max_steps=1, batch_size=4, micro_batch=8).micro_batch == 8  # the whole batch at once
     assert "min_new_tokens (9) must not be above max_new_tokens (8)" in refusal(
         SamplingConfig, min_new_tokens=9, max_new_tokens=8
     )

@@ -50,10 +50,10 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
 
 
 def test_long_runs_of_blanks_take_no_time() -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     for blank in (" ", "\u3000", "中 ", "中\u3000"):
         clean_prompt("中" + blank * 100_000 + "a?")
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 @given(st.text(st.characters(codec="ascii")))

@@ -92,9 +92,9 @@ LAUGHS = "a0: &a0 [lol, lol]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}
     ids=["billion laughs", "plain", "of itself", "merge key"],
 )
 def test_aliases_are_refused_at_once(text: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert "anchors and aliases are not allowed" in refusal(text)
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,9 @@ def test_aliases_are_refused_at_once(text: str) -> None:
     ids=["lists", "mappings", "well-formed"],
 )
 def test_deep_nesting_is_refused_at_once(text: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert refusal(text).startswith("f.yaml")
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def test_a_number_of_many_digits_is_refused_with_its_line() -> None:

@@ -33,6 +33,7 @@ def play(desk: Desk, scene: Scene, size: tuple[int, int] = (80, 24)) -> GptApp:
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: app.main.complete, 20.0)
             await pilot.pause()
             await scene(app, pilot)
 

@@ -1,11 +1,12 @@
 """The app in a terminal of its own, with a fake engine: what ``test_terminal`` starts. Not a test itself.
 
-Usage: pty_child.py FOLDER [steps=N] [speed=SECONDS] [noise] [idle] [broken]
+Usage: pty_child.py FOLDER [steps=N] [speed=SECONDS] [noise] [idle] [broken] [nohup]
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_engine import FakeEngine, FakeRun
 
+import gpt_tui.app
 import gpt_tui.screen
 from core.config import load_config
 from gpt_tui.desk import Desk
@@ -46,8 +48,9 @@ def main() -> int:
         def fail() -> None:
             raise RuntimeError("screen broken on purpose")
 
-        gpt_tui.screen._import_torch = lambda: None
         gpt_tui.screen._begin = lambda app, opening: app.set_timer(0.5, fail)
+    if "nohup" in options:  # a terminal that goes away without telling this process
+        gpt_tui.app.Signals.install = lambda self: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # type: ignore[assignment]
     sink.open()
     if "idle" not in options:
         session.start(config, FakeRun(folder / "pty-run"))

@@ -237,7 +237,7 @@ def test_no_color(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "■ done" in text
         assert "o eval" in text
 
-    play(make_desk(tmp_path, FakeEngine(steps=20)), scene)
+    play(make_desk(tmp_path, FakeEngine(steps=40)), scene)
 
 
 def test_a_window_too_small_says_so_and_comes_back(tmp_path: Path) -> None:

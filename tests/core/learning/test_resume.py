@@ -400,7 +400,7 @@ def test_killed_while_writing_and_resumed(lab: Lab, python: Any, dtype: str) -> 
     """Also in the middle of a checkpoint, of the best one, of the settings: what counts is whole or not there."""
     changes = {**UNEVEN, "training.log_interval": 1, "training.dtype": dtype}
     lab.train(changes, "straight")
-    for point in (*(f"call:{n}" for n in range(3, 100, 8)), "step:1", "step:14"):
+    for point in (*(f"call:{n}" for n in range(3, 100, 12)), "step:1", "step:14"):
         name = point.replace(":", "-")
         kill_and_resume(lab, python, changes, name, point)
         assert lab.trace(name) == lab.trace("straight"), point
