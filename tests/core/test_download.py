@@ -69,7 +69,7 @@ def test_another_file_is_not_kept(tmp_path: Path, network: list[str]) -> None:
 def test_a_wrong_file_put_there_by_hand_is_named(tmp_path: Path, network: list[str]) -> None:
     target = tmp_path / "text.txt"
     target.write_text("something else", encoding="utf-8")
-    with pytest.raises(DataError, match="it does not match data.sha256; delete it"):
+    with pytest.raises(DataError, match=r"it does not match data\.sha256; delete it"):
         list(download(URL, SUM, target))
     assert network == []
 

@@ -15,7 +15,9 @@ Cli = Callable[..., Any]
 @pytest.fixture
 def pair(gpt_tui: Cli, copied: Path, qa: Path, helpers: Any) -> Path:
     """Beside 'tiny', which knows the twelve answers, a run 'poor' that has had two steps."""
-    assert gpt_tui("--no-ui", "train", "--data", qa, "--valid", qa, "--run", "poor", "--steps", 2, *helpers.tiny).code == 0
+    assert (
+        gpt_tui("--no-ui", "train", "--data", qa, "--valid", qa, "--run", "poor", "--steps", 2, *helpers.tiny).code == 0
+    )
     return copied.parent
 
 

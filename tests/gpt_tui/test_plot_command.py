@@ -26,7 +26,9 @@ def test_one_run_into_its_folder(gpt_tui: Cli, copied: Path) -> None:
 @needs_matplotlib
 def test_several_runs_in_one_figure(gpt_tui: Cli, copied: Path) -> None:
     copied.rename(copied.with_name("first"))
-    assert gpt_tui("plot", "first", "first").out == f"written: {copied.with_name('first') / 'figures' / 'loss.svg'}\n" + (
+    assert gpt_tui(
+        "plot", "first", "first"
+    ).out == f"written: {copied.with_name('first') / 'figures' / 'loss.svg'}\n" + (
         f"written: {copied.with_name('first') / 'figures' / 'loss.png'}\n"
     )
     import shutil
