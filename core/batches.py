@@ -95,8 +95,16 @@ def split_rows(rows: npt.NDArray[np.int64], micro_batch: int | None) -> list[npt
     return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
-def evaluation_batches(dataset: Dataset, batch_size: int, pad: int, device: str = "cpu") -> Iterator[Batch]:
-    """All rows once, sorted by length: the order does not matter for a sum, padding does for time."""
+def evaluation_batches(
+    dataset: Dataset, batch_size: int, pad: int, device: str = "cpu", most: int | None = None
+) -> Iterator[Batch]:
+    """All rows once, sorted by length: the order does not matter for a sum, padding does for time.
+
+    With ``most`` only so many batches, evenly spread over all lengths.
+    """
     order = np.argsort(dataset.lengths, kind="stable")
-    for begin in range(0, len(order), batch_size):
+    begins = list(range(0, len(order), batch_size))
+    if most is not None and most < len(begins):
+        begins = [begins[number * len(begins) // most] for number in range(most)]
+    for begin in begins:
         yield collate(dataset, order[begin : begin + batch_size], pad, device)

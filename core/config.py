@@ -25,6 +25,9 @@ from .schema import Settings
 from .yamlio import KeyPath, dump_yaml, load_yaml, parse_scalar
 
 RECIPES = Path(__file__).with_name("recipes")
+#: Settings that name files.
+PATHS = (("data", "train"), ("data", "valid"), ("data", "valid_unseen"), ("tokenizer", "path"),
+         ("training", "start_from"))  # fmt: skip
 
 #: What other programs call these settings, the seeds' names among them: for the hint at an unknown key.
 ELSEWHERE = {
@@ -258,7 +261,7 @@ def to_yaml(values: Mapping[str, Any]) -> str:
 
 def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
     """Data paths of a file are meant relative to it: make those that exist there absolute."""
-    for section, key in (("data", "train"), ("data", "valid"), ("tokenizer", "path")):
+    for section, key in PATHS:
         group = values.get(section)
         if isinstance(group, dict) and isinstance(group.get(key), str) and group[key]:
             candidate = folder / group[key]

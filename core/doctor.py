@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from .config import Config
 from .dataset import Dataset
 from .errors import DataError
 from .records import Record, Turn, find_data, read_records
-from .storage import open_regular
+from .storage import file_sha256
 from .template import clean_prompt
 
 
@@ -42,6 +41,8 @@ class Corpus:
     counts: dict[str, int] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     """SHA-256 of each file read."""
+    unseen: list[Record] = field(default_factory=list)
+    """Of ``data.valid_unseen``: rows with values that training never shows, reported apart."""
 
 
 def unique_rows(records: Sequence[Record]) -> list[Record]:
@@ -54,34 +55,51 @@ def unique_rows(records: Sequence[Record]) -> list[Record]:
 
 def load_corpus(config: Config) -> Corpus:
     """Read the files of a config and apply ``data.duplicates`` and ``data.leaks``. Raises ``DataError``."""
-    path = find_data(config.data.train)
+    data = config.data
+    path = find_data(data.train)
     train = list(read_records(path))
     if not train:
         raise DataError("{path}: no rows in it", path=str(path))
-    fingerprints = {path.name: file_fingerprint(path)}
-    counts = {"train_rows": len(train)}
+    corpus = Corpus(train, [], {"train_rows": len(train)}, {path.name: file_fingerprint(path)})
     unique = unique_rows(train)
-    counts["train_duplicates"] = len(train) - len(unique)
-    if config.data.duplicates == "drop":
+    corpus.counts["train_duplicates"] = len(train) - len(unique)
+    if data.duplicates == "drop":
         train = unique
-    if config.data.valid:
-        valid_path = find_data(config.data.valid)
-        valid = list(read_records(valid_path))
-        fingerprints[f"valid/{valid_path.name}"] = file_fingerprint(valid_path)
+    if data.valid:
+        valid = _read_held_out(data.valid, "valid", corpus)
     else:
-        train, valid = _split(train, config.data.valid_fraction, config.training.seed)
-    counts["valid_rows"] = len(valid)
-    unique = unique_rows(valid)
-    counts["valid_duplicates"] = len(valid) - len(unique)
-    if config.data.duplicates == "drop":
-        valid = unique
+        train, valid = _split(train, data.valid_fraction, config.training.seed)
+    corpus.train = train
     trained = {row_key(record) for record in train}
-    clean = [record for record in valid if row_key(record) not in trained]
-    counts["leaks"] = len(valid) - len(clean)
+    corpus.valid = _clean(valid, "valid", trained, config, corpus)
+    if data.valid_unseen:
+        rows = _read_held_out(data.valid_unseen, "valid_unseen", corpus)
+        corpus.unseen = _clean(rows, "valid_unseen", trained, config, corpus)
+    corpus.counts["train_used"] = len(train)
+    return corpus
+
+
+def _read_held_out(name: str, part: str, corpus: Corpus) -> list[Record]:
+    path = find_data(name)
+    corpus.fingerprints[f"{part}/{path.name}"] = file_fingerprint(path)
+    return list(read_records(path))
+
+
+def _clean(
+    records: list[Record], part: str, trained: set[tuple[Any, ...]], config: Config, corpus: Corpus
+) -> list[Record]:
+    """Held-out rows without duplicates and leaks, as the settings have it; the counts say what was found."""
+    unique = unique_rows(records)
+    used = unique if config.data.duplicates == "drop" else records
+    clean = [record for record in used if row_key(record) not in trained]
+    leaks = len(used) - len(clean)
     if config.data.leaks == "drop":
-        valid = clean
-    counts["train_used"], counts["valid_used"] = len(train), len(valid)
-    return Corpus(train, valid, counts, fingerprints)
+        used = clean
+    corpus.counts[f"{part}_rows"] = len(records)
+    corpus.counts[f"{part}_duplicates"] = len(records) - len(unique)
+    corpus.counts["leaks"] = corpus.counts.get("leaks", 0) + leaks
+    corpus.counts[f"{part}_used"] = len(used)
+    return used
 
 
 def _split(records: list[Record], fraction: float, seed: int) -> tuple[list[Record], list[Record]]:
@@ -103,11 +121,7 @@ def _split(records: list[Record], fraction: float, seed: int) -> tuple[list[Reco
 
 def file_fingerprint(path: Path) -> str:
     """SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with open_regular(path, DataError) as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return file_sha256(path, DataError)
 
 
 def describe_records(records: Sequence[Record]) -> dict[str, Any]:

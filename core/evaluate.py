@@ -30,9 +30,7 @@ def evaluate_loss(model: GPT, dataset: Dataset, pad: int, device: str, max_batch
     model.eval()
     longest = int(dataset.lengths.max())
     total, count = 0.0, 0
-    for number, batch in enumerate(evaluation_batches(dataset, max(1, EVAL_TOKENS // longest), pad, device)):
-        if max_batches is not None and number >= max_batches:
-            break
+    for batch in evaluation_batches(dataset, max(1, EVAL_TOKENS // longest), pad, device, max_batches):
         supervised = batch.supervised
         if supervised:
             total += float(model.loss_sum(batch.inputs, batch.targets))
@@ -71,6 +69,14 @@ def ask_all(
     model: GPT, tokenizer: Tokenizer, template: Template, sampling: SamplingConfig, records: Sequence[Record]
 ) -> Iterator[Graded]:
     """Ask the last question of every row, greedily and in batches, and grade the answers (in no fixed order)."""
+    for _, graded in ask_numbered(model, tokenizer, template, sampling, records):
+        yield graded
+
+
+def ask_numbered(
+    model: GPT, tokenizer: Tokenizer, template: Template, sampling: SamplingConfig, records: Sequence[Record]
+) -> Iterator[tuple[int, Graded]]:
+    """``ask_all`` with the number of each row."""
     greedy = sampling.model_copy(update={"temperature": 0.0})
     room = prompt_room(model.config.seq_len, sampling.max_new_tokens)
     prompts = [
@@ -79,7 +85,8 @@ def ask_all(
     ]
     for i, text in answer_batch(model, tokenizer, prompts, greedy):
         record = records[i]
-        yield Graded(record.prompt, record.completion, text, grade(text, record.completion), record.kind, record.fact)
+        verdict = grade(text, record.completion)
+        yield i, Graded(record.prompt, record.completion, text, verdict, record.kind, record.fact)
 
 
 def wilson(successes: int, total: int, z: float = 1.96) -> tuple[float, float]:

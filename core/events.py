@@ -57,7 +57,8 @@ class Started(Event):
 
 @dataclass(frozen=True)
 class State(Event):
-    """The training enters a state: preparing, tokenizing, training, evaluating, saving, paused, verifying, done."""
+    """The training enters a state: preparing, making_corpus, downloading, tokenizing, training, evaluating, saving,
+    paused, verifying, done."""
 
     kind: ClassVar[str] = "state"
     state: str
@@ -77,6 +78,19 @@ class Notice(Event):
     @property
     def text(self) -> str:
         return self.template.format(**self.values)
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """How far a long task before or after the training has come."""
+
+    kind: ClassVar[str] = "progress"
+    task: str
+    """The state that it belongs to: 'making_corpus', 'downloading'."""
+    done: int
+    total: int
+    """0: not known."""
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,6 +136,18 @@ class Probe(Event):
 
 
 @dataclass(frozen=True)
+class Sample(Event):
+    """What the model writes after ``data.start_context``, at the end of each epoch."""
+
+    kind: ClassVar[str] = "sample"
+    step: int
+    epoch: int
+    """Epochs done."""
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Saved(Event):
     kind: ClassVar[str] = "checkpoint"
     step: int
@@ -161,7 +187,7 @@ class Changed(Event):
 
 @dataclass(frozen=True)
 class Verified(Event):
-    """Questions answered after training: exact rates by part ('train', 'valid', or a kind of question)."""
+    """Questions answered after training: rates by part ('valid', 'valid_unseen', 'train'), in each by kind."""
 
     kind: ClassVar[str] = "verified"
     step: int
@@ -205,9 +231,11 @@ KINDS: dict[str, type[Event]] = {
         Started,
         State,
         Notice,
+        Progress,
         Step,
         Eval,
         Probe,
+        Sample,
         Saved,
         Skipped,
         RolledBack,

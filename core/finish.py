@@ -11,6 +11,7 @@ from . import checkpoint, machine
 from .config import Config
 from .evaluate import Graded, ask_all, questions_of, summary, summary_by_kind
 from .events import Event, Notice, Quantized, Saved, State, Verified
+from .figures import draw_run
 from .generate import answer
 from .model import GPT
 from .prepare import Prepared
@@ -34,18 +35,18 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
     if config.training.int8:
         yield from _write_int8(run, loaded, prepared, report)
         machine.give_back_memory()
-    if config.data.verify_rows:
+    asked = list(_parts(prepared, config.data.verify_rows)) if config.data.verify_rows else []
+    if asked:
         yield State("verifying", step)
         parts: dict[str, Any] = {}
-        for name, records in _parts(prepared, config.data.verify_rows):
+        for name, records in asked:
             graded = _ask(loaded.model, config, prepared, records)
             parts[name] = summary(graded)
             kinds = summary_by_kind(graded)
             if kinds:
                 parts[name]["by_kind"] = kinds
-        if parts:
-            yield Verified(step, parts)
-            report["exact"] = parts
+        yield Verified(step, parts)
+        report["exact"] = parts
     report["finish_seconds"] = time.perf_counter() - begin
     report["peak_memory_bytes"] = machine.peak_memory()
     report["data"] = prepared.report
@@ -55,11 +56,17 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
         run.write_report(report)
     except OSError as problem:
         yield Notice("report.json not written: {reason}", {"reason": str(problem)}, level="warning")
+    if config.training.figures:
+        yield from draw_run(run)
 
 
 def _parts(prepared: Prepared, limit: int) -> Iterator[tuple[str, list[Record]]]:
-    """Validation rows first, then training rows; of more than ``limit`` an even sample."""
-    for name, records in (("valid", prepared.valid_records), ("train", prepared.train_records)):
+    """Validation rows, those with unseen values apart, then training rows; of more than ``limit`` an even sample."""
+    for name, records in (
+        ("valid", prepared.valid_records),
+        ("valid_unseen", prepared.unseen_records),
+        ("train", prepared.train_records),
+    ):
         questions = questions_of(records)
         if len(questions) > limit:
             questions = [questions[i * len(questions) // limit] for i in range(limit)]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .callable_module import make_callable
 from .dataset import encode_prompt
 from .model import GPT, Cache
 from .records import Turn
@@ -300,3 +301,6 @@ def _greedy_rows(model: GPT, tokenizer: Tokenizer, prompts: list[list[int]], con
     for text in texts:
         text.finish()
     return [text.text.rstrip() if config.trim_leading else text.text for text in texts]
+
+
+make_callable(__name__)

@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -140,6 +141,29 @@ def choose_device(wanted: str) -> str:
             names=", ".join(available),
         )
     return wanted
+
+
+def choose_dtype(wanted: str, device: str) -> str:
+    """'fp32' or 'bf16' for ``training.dtype``."""
+    if wanted != "auto":
+        return wanted
+    if device == "cpu":
+        return fast_dtype()
+    import torch
+
+    return "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+
+
+def require_device(tensors: Iterable[tuple[str, Any]], device: str) -> None:
+    """Every named tensor must be where the training computes. Raises ``RunError`` naming the first that is not."""
+    from .errors import RunError
+
+    for name, tensor in tensors:
+        if tensor.device.type != device:
+            raise RunError(
+                "{name} is on the device {found}, the training on {wanted}",
+                name=name, found=tensor.device.type, wanted=device,
+            )  # fmt: skip
 
 
 def resident_memory() -> int:

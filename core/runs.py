@@ -143,13 +143,16 @@ class Run:
         return load_model(checkpoint.resolve(self.checkpoints, which))
 
     def delete(self) -> None:
-        """Remove the folder. Raises ``RunError`` while a process is writing to it, and for what is no run: a
-        folder of someone's work may also have a ``config.yaml`` in it."""
+        """Remove the folder, and the default checkpoint if it is one of it. Raises ``RunError`` while a process is
+        writing to it, and for what is no run: a folder of someone's work may also have a ``config.yaml`` in it."""
+        from .default import clear_default
+
         if not (self.metrics.exists() or self.lock.path.exists() or self.checkpoints.is_dir()):
             raise RunError("{run}: not deleted: nothing in it comes from a training", run=str(self.path))
         if self.lock.is_held():
             raise RunError("{run}: a training is writing to it; stop it first", run=str(self.path))
         remove_tree(self.path)
+        clear_default(self.path.parent, self.name)
 
 
 @dataclass(frozen=True)
@@ -240,6 +243,9 @@ def new_run(folder: Path, name: str | None, recipe: str) -> Run:
     return run
 
 
-def load_run(name: str | None = None, checkpoint: str = "last", runs_dir: str | None = None) -> LoadedModel:
-    """A trained model by the name of its run (default: the newest), ready for ``generate``."""
-    return find_run(runs_folder(runs_dir), name).load(checkpoint)
+def load_run(name: str | None = None, checkpoint: str | None = None, runs_dir: str | None = None) -> LoadedModel:
+    """A trained model by the name of its run, ready for ``generate``; without a name the default one, or the newest."""
+    from .default import choose_run
+
+    run, which = choose_run(runs_folder(runs_dir), name, checkpoint)
+    return run.load(which)

@@ -95,7 +95,10 @@ class TokenizerConfig(Section):
         ge=2,
         le=256,
     )
-    path: str | None = _field(None, "Use this tokenizer.json instead of training one.")
+    pieces: Literal["words", "digits", "characters"] = _field(
+        "words", "Where BPE merges end: at words; also at every digit; also at every Chinese character."
+    )
+    path: str | None = _field(None, "Use this vocabulary, a tokenizer.json or GPT-2's folder, instead of training one.")
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
@@ -111,8 +114,13 @@ class Probe(Section):
 class DataConfig(Section):
     """What to learn from."""
 
-    train: Text = _field("teacher/train.jsonl", "Training data: a file, or the name of a bundled one.")
+    train: Text = _field(
+        "teacher/train.jsonl", "Training data: a file, or the name of one that is bundled or made (reader/train.jsonl)."
+    )
     valid: str | None = _field("teacher/valid.jsonl", "Validation data; empty: a part of the training data.")
+    valid_unseen: str | None = _field(
+        None, "More validation data, reported apart: rows with names and values that training never shows."
+    )
     valid_fraction: float = _field(
         0.1, "Part of the training data kept for validation when 'valid' is empty.", ge=0.0, le=0.5
     )
@@ -124,10 +132,30 @@ class DataConfig(Section):
     stride: int | None = _field(
         None, "Plain text: how far the window moves; empty: a whole window.", unit="tokens", ge=1, le=16384
     )
+    start_context: str | None = _field(
+        None, "Text that the model goes on from after each epoch, to show what it writes.", max_length=2000
+    )
+    corpus_rows: int = _field(
+        100_000, "Training rows of a corpus that is made (reader/train.jsonl).", unit="rows", ge=1, le=10_000_000
+    )
+    corpus_valid: int = _field(
+        5000, "Validation rows of it, and as many with unseen values.", unit="rows", ge=0, le=1_000_000
+    )
+    corpus_seed: int = _field(123, "The same seed makes the same corpus.", ge=0, le=2**31 - 1)
+    url: str | None = _field(
+        None, "Where to download 'train' when there is no such file.", max_length=1000, pattern=r"^https://\S+$"
+    )
+    sha256: str | None = _field(None, "The checksum that the downloaded file must have.", pattern=r"^[0-9a-f]{64}$")
     probes: list[Probe] = _field([], "Questions asked after each evaluation.", max_length=50)
     verify_rows: int = _field(
         4000, "Questions answered after training for the report; 0: none.", unit="rows", ge=0, le=1_000_000
     )
+
+    @model_validator(mode="after")
+    def _a_download_is_checked(self) -> DataConfig:
+        if self.url is not None and self.sha256 is None:
+            raise _bad("data.url needs data.sha256: what is downloaded must be what was meant")
+        return self
 
 
 class TrainingConfig(Section):
@@ -171,6 +199,8 @@ class TrainingConfig(Section):
         None, "Stop when the validation loss is this low; empty: never.", unit="nats per token", gt=0.0
     )
     int8: bool = _field(True, "Write an int8 checkpoint at the end.")
+    figures: bool = _field(True, "Draw the losses at the end (needs matplotlib).")
+    start_from: str | None = _field(None, "A checkpoint whose weights and vocabulary to begin with; empty: fresh ones.")
 
     @model_validator(mode="after")
     def _budget_and_batches(self) -> TrainingConfig:

@@ -7,6 +7,7 @@ fsync of the folder. A file follows the user's umask; the folder of a run is his
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -52,6 +53,15 @@ def read_bytes(path: Path, *, limit: int, error: type[UserError] = UserError) ->
         if size > limit:
             raise error("{path}: larger than {limit} bytes", path=str(path), limit=limit)
         return file.read(size)
+
+
+def file_sha256(path: Path, error: type[UserError] = UserError) -> str:
+    """SHA-256 of a regular file's bytes."""
+    digest = hashlib.sha256()
+    with open_regular(path, error) as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_text(path: Path, *, limit: int, error: type[UserError] = UserError) -> str:

@@ -164,14 +164,32 @@ class StreamDecoder:
         return self._decoder.decode(b"", True)
 
 
-def train_bpe(texts: Iterator[str], vocab_size: int, max_token_length: int | None = None) -> Tokenizer:
+#: What stands alone, before GPT-2's rule cuts the rest into words, for each of ``tokenizer.pieces``.
+ALONE = {"digits": r"\p{N}", "characters": r"\p{Han}|\p{N}"}
+
+
+def _pre_tokenizer(pieces: str) -> pre_tokenizers.PreTokenizer:
+    """Where merges end. A Chinese name that is always the same tokens, whatever stands beside it, can be copied
+    from a passage into an answer; whole words cost a third fewer tokens."""
+    if pieces == "words":
+        return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    alone = ALONE[pieces]
+    rule = rf"{alone}|'(?:s|t|re|ve|m|ll|d)| ?(?:(?!{alone})\p{{L}})+| ?[^\s\p{{L}}\p{{N}}]+|\s+(?!\S)|\s|[\s\S]"
+    # One rule for all, its matches kept: on Chinese twice as fast as a split before GPT-2's own rule.
+    split = pre_tokenizers.Split(tokenizers.Regex(rule), "removed", invert=True)
+    return pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def train_bpe(
+    texts: Iterator[str], vocab_size: int, max_token_length: int | None = None, pieces: str = "words"
+) -> Tokenizer:
     """Learn byte-level BPE merges from ``texts`` (Sennrich et al. 2016, on bytes).
 
-    ``max_token_length`` is in bytes. The result may be smaller than ``vocab_size`` when the text has fewer
-    pairs; compare with ``Tokenizer.vocab_size``.
+    ``max_token_length`` is in bytes, ``pieces`` as in the schema. The result may be smaller than ``vocab_size``
+    when the text has fewer pairs; compare with ``Tokenizer.vocab_size``.
     """
     inner = tokenizers.Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    inner.pre_tokenizer = _pre_tokenizer(pieces)
     inner.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,

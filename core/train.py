@@ -17,6 +17,7 @@ import torch
 
 from . import checkpoint, machine
 from .batches import batches_per_epoch, collate, epoch_order, split_rows
+from .callable_module import make_callable
 from .config import Config, settings
 from .control import Control, LiveCopy
 from .dataset import encode_prompt
@@ -43,6 +44,9 @@ from .optim import Optimizer, learning_rate
 from .prepare import Prepared, prepare
 from .recorder import Recorder
 from .runs import Run, new_run, runs_folder
+from .sample import write_sample
+from .sources import cache_folder
+from .start import load_start
 from .tokenizer import Tokenizer
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -149,9 +153,10 @@ class Trainer:
         """The step of the newest whole checkpoint."""
         self.device = machine.choose_device(config.training.device)
         self.threads = config.training.threads or machine.usable_cores()
-        self.dtype_name: str = config.training.dtype
-        if self.dtype_name == "auto":
-            self.dtype_name = machine.fast_dtype() if self.device == "cpu" else "fp32"
+        self.dtype_name = machine.choose_dtype(config.training.dtype, self.device)
+        self.origin: dict[str, Any] | None = None
+        """The checkpoint that the weights came from, where they were not fresh."""
+        self.sampled_step = 0
         self.started = time.perf_counter()
 
     # -- the pieces -----------------------------------------------------------------------------------------
@@ -171,6 +176,7 @@ class Trainer:
             collate(data, micro, self.prepared.tokenizer.pad, self.device)
             for micro in split_rows(rows, training.micro_batch)
         ]
+        machine.require_device((("batch", batch.inputs) for batch in batches), self.device)
         supervised = sum(batch.supervised for batch in batches)
         loss_sum = 0.0
         for number, batch in enumerate(batches):
@@ -222,6 +228,7 @@ class Trainer:
         self.optimizer = Optimizer(self.model, training, DTYPES[self.dtype_name])
         if weights is not None:
             self.optimizer.load(weights, memory or {})
+        machine.require_device([*self.model.named_parameters(), *self.model.named_buffers()], self.device)
 
     def restore(self) -> Iterator[Event]:
         """Take up the newest whole checkpoint; damaged newer ones are named."""
@@ -241,6 +248,7 @@ class Trainer:
                 level="warning",
             )
         self.dtype_name = state.get("dtype", self.dtype_name)
+        self.origin = state.get("start")
         self.build(weights, memory)
 
     # -- the run --------------------------------------------------------------------------------------------
@@ -249,17 +257,20 @@ class Trainer:
         torch.set_num_threads(self.threads)
         known = resume and self.path.tokenizer_file.is_file()
         tokenizer = Tokenizer.load(self.path.tokenizer_file) if known else None
-        self.prepared: Prepared = yield from prepare(self.config, tokenizer)
+        trained = resume and bool(checkpoint.step_checkpoints(self.path.checkpoints))
+        start = None if trained else load_start(self.config)
+        cache = cache_folder(self.path.path.parent)
+        given = tokenizer or (start.tokenizer if start else None)
+        self.prepared: Prepared = yield from prepare(self.config, given, cache)
         machine.give_back_memory()
+        if trained:
+            yield from self.restore()
+        else:
+            self.origin = start.about if start else None
+            self.build(start.weights if start else None, None)
         if resume:
-            if checkpoint.step_checkpoints(self.path.checkpoints):
-                yield from self.restore()
-            else:
-                self.build(None, None)
             recorder.forget_after(self.progress.step)
             self.path.save_config(self.config)
-        else:
-            self.build(None, None)
         if tokenizer is None:
             self.path.save_tokenizer(self.prepared.tokenizer)
         yield Started(
@@ -267,6 +278,8 @@ class Trainer:
             self.dtype_name, sum(p.numel() for p in self.model.parameters()), self.prepared.tokenizer.vocab_size,
             self.total_steps(), self.config.training.max_minutes, self.prepared.report, time.time(),
         )  # fmt: skip
+        if start:
+            yield Notice("beginning with the weights of {run}, {checkpoint} (step {step})", start.about)
         reason = yield from self.loop()
         if self.control.discard and reason == self.control.stop:
             yield self.finished(reason)
@@ -328,6 +341,8 @@ class Trainer:
                 if reason:
                     break
                 yield State("training", progress.step)
+            if not progress.batch:
+                yield from self.sample()
             if self.control.save_now or progress.step % training.save_interval == 0:
                 self.control.save_now = False
                 if not self.why_end():  # the last step is saved after its evaluation
@@ -391,6 +406,13 @@ class Trainer:
         ]  # fmt: skip
         self.progress.probes = [asdict(event) for event in events]
         yield from events
+
+    def sample(self) -> Iterator[Event]:
+        """Once an epoch and at the end: what the model writes after ``data.start_context``."""
+        progress = self.progress
+        if self.config.data.start_context and self.sampled_step != progress.step:
+            self.sampled_step = progress.step
+            yield write_sample(self.model, self.prepared.tokenizer, self.config, progress.step, progress.epoch)
 
     def why_stop_early(self) -> str:
         training, progress = self.config.training, self.progress
@@ -485,6 +507,8 @@ class Trainer:
             "device": self.device,
             "tokenizer_sha256": self.prepared.tokenizer.fingerprint(),
             "data_sha256": self.prepared.report["sha256"],
+            "run": self.path.name,
+            "start": self.origin,
             "code": machine.code_version(),
             "torch": torch.__version__,
         }
@@ -522,6 +546,8 @@ class Trainer:
         progress = self.progress
         if progress.evaluated != progress.step and not self.control.stop:
             yield from self.evaluate()
+        if not self.control.stop:
+            yield from self.sample()
         if self.saved_step != progress.step:
             yield from self.save(final=True)
         if not self.control.stop:
@@ -545,6 +571,7 @@ class Trainer:
         return {
             "run": self.path.name,
             "recipe": self.config.recipe,
+            "start": self.origin,
             "reason": reason,
             "steps": progress.step,
             "epochs": progress.epoch
@@ -570,3 +597,6 @@ class Trainer:
             reason, progress.step, progress.elapsed, time.perf_counter() - self.started, self.train_loss(),
             progress.best_loss, progress.best_step,
         )  # fmt: skip
+
+
+make_callable(__name__)

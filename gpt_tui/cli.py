@@ -23,10 +23,13 @@ COMMANDS = {
     "ask": "ask a trained model one question",
     "chat": "ask question after question",
     "eval": "answer a file of questions and count the right answers",
+    "compare": "ask two checkpoints the same questions and say which is better",
     "doctor": "report what is in a data file: duplicates, leaks, lengths, cuts",
     "params": "count a model's parameters and its memory",
     "tokenizer": "build a vocabulary, or look at one",
+    "corpus": "make a corpus",
     "runs": "list, show or delete runs",
+    "plot": "draw the losses of runs",
     "watch": "watch a run that another process trains",
     "init": "write config.yaml and the corpus into a folder, for editing",
 }

@@ -12,7 +12,7 @@ from core.records import find_data
 from core.yamlio import parse_scalar
 
 #: Settings that name a file: two spellings of the same file are the same value.
-PATHS = ("data.train", "data.valid", "tokenizer.path")
+PATHS = ("data.train", "data.valid", "data.valid_unseen", "tokenizer.path", "training.start_from")
 
 
 def inline(value: Any) -> str:

@@ -17,6 +17,7 @@ from core.events import (
     Probe,
     Quantized,
     RolledBack,
+    Sample,
     Saved,
     Skipped,
     Started,
@@ -28,6 +29,7 @@ from core.text import printable
 
 from .format import duration, number, percent, size
 from .i18n import WORDS, _, translated
+from .verdicts import part_name
 
 
 def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
@@ -70,14 +72,23 @@ def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
     elif isinstance(event, Changed):
         changes = ", ".join(f"{key} = {value}" for key, value in event.values.items())
         yield _("changed at step {step}: {changes}").format(step=event.step, changes=changes)
-    elif isinstance(event, State) and event.state in ("paused", "verifying", "tokenizing"):
+    elif isinstance(event, Sample):
+        yield _("after epoch {epoch}, step {step}: {prompt}{text}").format(
+            epoch=event.epoch, step=event.step, prompt=printable(event.prompt), text=printable(event.text)
+        )
+    elif isinstance(event, State) and event.state in STATES:
         yield {
             "paused": _("paused"),
+            "making_corpus": _("making the corpus"),
+            "downloading": _("downloading the data"),
             "verifying": _("asking all questions once more"),
             "tokenizing": _("learning the vocabulary"),
         }[event.state]
     elif isinstance(event, Verified):
         yield from _verified(event)
+    elif isinstance(event, Quantized) and not event.questions:
+        yield _("int8: {small} instead of {large}").format(
+            small=size(event.bytes), large=size(event.fp32_bytes))  # fmt: skip
     elif isinstance(event, Quantized):
         yield _(
             "int8: {small} instead of {large}, {agreement} of {questions} answers the same as fp32, "
@@ -94,6 +105,9 @@ def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
             best_step=event.best_step,
         )  # fmt: skip
 
+
+#: States that are told.
+STATES = ("paused", "verifying", "tokenizing", "making_corpus", "downloading")
 
 REASONS = {
     "max_steps": "finished",
@@ -128,6 +142,9 @@ def _started(event: Started) -> Iterator[str]:
                 label=label, rows=part["rows"], tokens=part["tokens"], supervised=part["supervised_tokens"],
                 p50=part["length"]["p50"], longest=part["length"]["max"], padding=percent(part["padding_share"]),
             )  # fmt: skip
+    unseen = data.get("valid_unseen_used")
+    if unseen:
+        yield _("{label}: {rows} rows").format(label=part_name("valid_unseen"), rows=unseen)
     budget = []
     if event.total_steps:
         budget.append(_("{steps} steps").format(steps=event.total_steps))
@@ -139,7 +156,7 @@ def _started(event: Started) -> Iterator[str]:
 def _verified(event: Verified) -> Iterator[str]:
     for name, part in event.parts.items():
         rows = [
-            (_(name), part),
+            (part_name(name), part),
             *[(f"  {printable(kind)}", value) for kind, value in part.get("by_kind", {}).items()],
         ]
         for label, value in rows:

@@ -27,11 +27,10 @@ SAMPLING = (
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """--run and --checkpoint."""
-    parser.add_argument("--run", metavar="RUN", help=_("which run (default: the newest)"))
+    parser.add_argument("--run", metavar="RUN", help=_("which run (default: the promoted or the newest)"))
     parser.add_argument(
         "--checkpoint",
         metavar="last|best|int8|PATH",
-        default="last",
         help=_("which of its checkpoints (default: last)"),
     )
 
@@ -56,10 +55,10 @@ def load_model(args: argparse.Namespace) -> LoadedModel:
     import torch
 
     from core.machine import usable_cores
-    from core.runs import find_run, runs_folder
+    from core.runs import load_run
 
     torch.set_num_threads(usable_cores())
-    return find_run(runs_folder(args.runs_dir), args.run).load(args.checkpoint)
+    return load_run(args.run, args.checkpoint, args.runs_dir)
 
 
 def sampling_of(args: argparse.Namespace, loaded: LoadedModel) -> SamplingConfig:

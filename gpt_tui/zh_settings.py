@@ -42,11 +42,9 @@ TEXTS = {
     "Byte-level BPE, or one token per character.": "字节级 BPE，或每个字符一个词元",
     "Tokens to know, the 256 bytes and 3 special ones included.": "词元总数，包括 256 个字节和 3 个特殊词元",
     "Longest piece a BPE merge may build (a Chinese character is 3 bytes).": "BPE 合并的最大长度（一个汉字 3 个字节）",
-    "Use this tokenizer.json instead of training one.": "使用这个 tokenizer.json，不另外训练",
     # data
     "The question.": "问题",
     "The right answer; empty: none is known.": "正确答案；留空：未知",
-    "Training data: a file, or the name of a bundled one.": "训练数据：文件，或自带数据的名称",
     "Validation data; empty: a part of the training data.": "验证数据；留空：取自训练数据",
     "Part of the training data kept for validation when 'valid' is empty.": "valid 留空时，从训练数据留出的验证比例",
     "How a question becomes a prompt: 用户/助手, Alpaca's headings, or the text as it is.": (

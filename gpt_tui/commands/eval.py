@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from ..format import json_line, percent, table
+from ..format import json_line
 from ..i18n import _
 from ..sampling_options import add_model_arguments, load_model
+from ..verdicts import verdict_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
     from core.errors import DataError
     from core.evaluate import ask_all, questions_of, summary, summary_by_kind
     from core.records import find_data, read_records
+    from core.runs import runs_folder
+    from core.sources import data_file
     from core.template import TEMPLATES
     from core.text import printable
 
@@ -30,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     name = args.data or loaded.config.data.valid
     if not name:
         raise DataError("this run has no validation file; name one with --data FILE")
-    path = find_data(name)
+    path = find_data(name) if args.data else data_file(loaded.config, name, runs_folder(args.runs_dir))
     records = questions_of(unique_rows(list(read_records(path))))
     if not records:
         raise DataError("{path}: no question with an answer in it", path=str(path))
@@ -53,20 +56,7 @@ def run(args: argparse.Namespace) -> int:
             print("         " + _("expected: {text}").format(text=printable(item.expected)))
             if item.verdict != "EXACT":
                 print("         " + _("answer: {text}").format(text=printable(item.answer)))
-    rows = [
-        [label, *[str(value[key]) for key in ("exact", "contains", "miss", "total")], percent(value["exact_rate"]),
-         f"{percent(value['ci95'][0])} – {percent(value['ci95'][1])}", percent(value["majority_rate"])]
-        for label, value in [(_("all"), result), *[(printable(kind), value) for kind, value in kinds.items()]]
-    ]  # fmt: skip
-    header = [
-        "",
-        "EXACT",
-        "CONTAINS",
-        "MISS",
-        _("rows"),
-        _("exact"),
-        _("95 % interval"),
-        _("commonest answer"),
-    ]
-    print("\n".join(table(rows, header, right=range(1, 8))))
+    if kinds:
+        result["by_kind"] = kinds
+    print("\n".join(verdict_table([(_("all"), result)])))
     return 0

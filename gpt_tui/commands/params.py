@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from ..format import size, table
 from ..i18n import _
@@ -24,7 +25,12 @@ def run(args: argparse.Namespace) -> int:
     from core.text import printable
 
     config = load_config(args.recipe, overrides=args.overrides)
-    parts = count_parameters(config.model, config.tokenizer.vocab_size)
+    vocabulary = config.tokenizer.vocab_size
+    if config.tokenizer.path:  # what is given decides, not what is asked for
+        from core.vocabulary import load_vocabulary
+
+        vocabulary = load_vocabulary(Path(config.tokenizer.path)).vocab_size
+    parts = count_parameters(config.model, vocabulary)
     total = sum(parts.values())
     memory = {"fp32": 4 * total, "bf16": 2 * total, "int8": total, "adam_fp32": 8 * total}
     if args.json:
@@ -33,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     model = config.model
     print(_("{recipe}: {layers} layers, {heads} heads, width {width}, vocabulary {vocab}").format(
         recipe=printable(config.recipe), layers=model.n_layer, heads=model.n_head, width=model.n_embd,
-        vocab=config.tokenizer.vocab_size))  # fmt: skip
+        vocab=vocabulary))  # fmt: skip
     rows = [[_(part), f"{count:,}", f"{100 * count / total:.1f} %"] for part, count in parts.items() if count]
     rows.append([_("total"), f"{total:,}", "100.0 %"])
     print("\n".join(table(rows, right=(1, 2))))

@@ -20,13 +20,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from core.default import read_default
     from core.errors import RunError
     from core.runs import find_run, list_runs, runs_folder
     from core.text import printable
 
     folder = runs_folder(args.runs_dir)
     if args.action == "list":
-        return _list([summary(run) for run in list_runs(folder)], args.json, str(folder))
+        found = [summary(run) for run in list_runs(folder)]
+        default = read_default(folder)
+        for item in found:
+            if default is not None and item["run"] == default.run:
+                item["default"] = default.checkpoint
+        return _list(found, args.json, str(folder))
     if args.run is None and args.action == "delete":
         raise RunError("which run? gpt-tui runs delete NAME")
     target = find_run(folder, args.run)
@@ -90,6 +96,7 @@ def _list(found: list[dict[str, Any]], as_json: bool, folder: str) -> int:
             printable(item["run"]), _(item["state"]), printable(str(item.get("recipe") or "–")),
             f"{item['parameters']:,}" if item.get("parameters") else "–", str(item.get("steps") or "–"),
             number(item.get("best_loss")), percent(item.get("exact_rate")), duration(item.get("train_seconds")),
+            _("default: {checkpoint}").format(checkpoint=printable(item["default"])) if item.get("default") else "",
         ]
         for item in found
     ]  # fmt: skip
@@ -102,6 +109,7 @@ def _list(found: list[dict[str, Any]], as_json: bool, folder: str) -> int:
         _("best loss"),
         _("exact"),
         _("time"),
+        "",
     ]
     print("\n".join(table(rows, header, right=range(3, 8))))
     return 0

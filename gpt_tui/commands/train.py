@@ -33,10 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", metavar="N", type=int, help=_("number of optimizer steps"))
     parser.add_argument("--minutes", metavar="N", type=float, help=_("time budget; the learning rate falls to its end"))
     parser.add_argument("--run", metavar="NAME", help=_("name of the run (default: recipe and time)"))
-    parser.add_argument(
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument(
         "--resume", metavar="RUN", nargs="?", const="", help=_("go on with a run (default: the newest one)")
     )
+    begin.add_argument("--from", metavar="RUN", dest="start",
+                       help=_("begin with the weights and vocabulary of RUN or RUN:CHECKPOINT"))  # fmt: skip
+    parser.add_argument("--verify", action="store_true",
+                        help=_("ask unseen questions after training and print a table of the answers"))  # fmt: skip
     parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
+
+
+VERIFY_ROWS = 1000  # asked of each part by --verify where the settings ask none
 
 
 def config_arguments(args: argparse.Namespace) -> list[str]:
@@ -44,6 +52,7 @@ def config_arguments(args: argparse.Namespace) -> list[str]:
     found: list[str] = []
     if args.data is not None:
         found += [f"data.train={_quoted(_absolute(args.data))}", "data.valid="]
+        found += ["data.valid_unseen=null", "data.url=null"]
     if args.valid is not None:
         found.append(f"data.valid={_quoted(_absolute(args.valid))}")
     if args.minutes is not None:
@@ -93,8 +102,27 @@ def _chosen(args: argparse.Namespace) -> tuple[Config, Path | None]:
     if file is None and args.recipe is None:
         here = Path("config.yaml")
         file = here if here.is_file() else None
-    recipe = args.recipe or (None if file else "teacher")
-    return load_config(recipe, file, config_arguments(args)), file
+    overrides = config_arguments(args)
+    if args.start is not None:
+        config, file = _further(args, overrides), args.config
+    else:
+        config = load_config(args.recipe or (None if file else "teacher"), file, overrides)
+    if args.verify and not config.data.verify_rows:
+        config = config.update({"data.verify_rows": VERIFY_ROWS})
+    return config, file
+
+
+def _further(args: argparse.Namespace, overrides: list[str]) -> Config:
+    """Settings of a run that begins where another has ended: that run's own, unless a recipe or file is named;
+    its architecture and vocabulary in any case."""
+    from core.config import load_config
+    from core.default import checkpoint_of
+    from core.runs import runs_folder
+    from core.start import settings_from
+
+    source, folder = checkpoint_of(runs_folder(args.runs_dir), args.start)
+    base = source.path / "config.yaml" if args.recipe is None and args.config is None else args.config
+    return settings_from(source.config(), load_config(args.recipe, base, overrides), folder)
 
 
 def _changes(args: argparse.Namespace, run: Path) -> Config | None:
@@ -155,16 +183,18 @@ def _run_to_go_on(args: argparse.Namespace) -> Path:
 
 def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) -> bool:
     """Print the events of a training; True if it ended by itself."""
-    from core.events import Finished, Started, Step
+    from core.events import Finished, Progress, Started, Step, Verified
     from core.text import printable
     from core.train import train
 
     from ..console import Console, LogFile, lines
     from ..format import duration, json_line
+    from ..verdicts import part_name, verdict_table
 
     console, log = Console(), LogFile(target.path / "train.log")
     total: int | None = None
     end: Finished | None = None
+    verified = False
     try:
         for event in train(config, target, control, resume=args.resume is not None):
             if isinstance(event, Started):
@@ -172,12 +202,19 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
             elif isinstance(event, Finished):
                 end = event
                 console.clear()
-            for line in lines(event, total):
+            said = lines(event, total)
+            if isinstance(event, Verified):
+                verified = True
+                if args.verify:
+                    said = iter(verdict_table([(part_name(name), part) for name, part in event.parts.items()]))
+            for line in said:
                 log.write(line)
                 if not args.json:
                     console.print(line)
             if args.json:
                 console.print(json_line(event.to_json()))
+            elif isinstance(event, Progress) and event.total:
+                console.progress(event.done / event.total, "")
             elif isinstance(event, Step):
                 console.progress(event.progress, _("loss {loss:.4f}  eta {eta}").format(
                     loss=event.loss, eta=duration(event.eta)))  # fmt: skip
@@ -187,6 +224,8 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
     finally:
         console.clear()
         log.close()
+    if args.verify and not verified and end is not None and not control.stop:
+        print(_("nothing to verify: there is no question with an answer in the data"), file=sys.stderr)
     if end is not None and not args.json:
         name = printable(target.name)
         print(_("saved in {path}").format(path=printable(str(target.path))))

@@ -191,12 +191,12 @@ def test_the_option_comes_before_the_environment(
 
 def english_words(text: str) -> list[str]:
     """Two English words in a row are a sentence; names of options, settings and commands are not."""
-    for known in ("gpt-tui", r"--[\w-]+", *cli.COMMANDS, "show", "delete", "build", "inspect"):
+    for known in ("gpt-tui", r"--[\w-]+", *cli.COMMANDS, "show", "delete", "build", "inspect", "make"):
         text = re.sub(rf"(?<![\w-]){known}(?![\w-])", ".", text)
     return re.findall(r"\b[A-Za-z']{2,} [a-z']{2,}\b", text)
 
 
-@pytest.mark.parametrize("command", ["", *cli.COMMANDS, "tokenizer build", "tokenizer inspect"])
+@pytest.mark.parametrize("command", ["", *cli.COMMANDS, "tokenizer build", "tokenizer inspect", "corpus make"])
 def test_help_is_chinese_and_fits_80_columns(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, chinese: None, command: str
 ) -> None:
@@ -344,8 +344,12 @@ def test_all_lines_of_a_training_are_chinese(chinese: None) -> None:
         events.State("paused"),
         events.State("verifying"),
         events.State("tokenizing"),
-        events.Verified(4, {"valid": rates, "train": {**rates, "by_kind": {"x": rates}}}),
+        events.State("making_corpus"),
+        events.State("downloading"),
+        events.Sample(4, 1, "小满", "走进钟铺。"),
+        events.Verified(4, {"valid_unseen": rates, "valid": rates, "train": {**rates, "by_kind": {"x": rates}}}),
         events.Quantized(4, "runs/a/int8", 10, 40, 1.0, 3, 9.0, 9.0),
+        events.Quantized(4, "runs/a/int8", 10, 40, 1.0, 0, 0.0, 0.0),
         *[events.Finished(reason, 4, 1.0) for reason in console.REASONS],
     ]  # fmt: skip
     for event in happened:

@@ -79,6 +79,7 @@ class Lab:
                 "eval_interval": 1000,
                 "save_interval": 1000,
                 "int8": False,
+                "figures": False,
             },
         }
         return Config.from_dict(tiny).update(dict(changes or {}))

@@ -1,0 +1,62 @@
+"""Where merges end: a Chinese character or a digit that stands alone is the same token wherever it stands."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.tokenizer import Tokenizer, train_bpe
+
+TEXTS = [
+    "李思远将于12月5日19:30主持会议，共146人。",
+    "V3.12 isn't ready; the reader's JSON is.",
+    "会议由李明主持。",
+] * 30
+
+
+@pytest.fixture(scope="module", params=["words", "digits", "characters"])
+def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+    return train_bpe(iter(TEXTS), 600, pieces=request.param)
+
+
+@given(st.text())
+def test_any_text_comes_back_exactly(tokenizer: Tokenizer, text: str) -> None:
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert Tokenizer.from_json(tokenizer.to_json()).encode(text) == tokenizer.encode(text)
+
+
+@pytest.mark.parametrize("text", ["①½٣", "〇々〆⺀", "𠀀𪜶", " 李 明 ", "it's\u00a0can't 'll", "\r\n\t\x1c\u3000"])
+def test_hard_texts_come_back_exactly(tokenizer: Tokenizer, text: str) -> None:
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def pieces(tokenizer: Tokenizer, text: str) -> list[str]:
+    return [tokenizer.token_text(token) for token in tokenizer.encode(text)]
+
+
+def test_characters_stand_alone() -> None:
+    tokenizer = train_bpe(iter(TEXTS), 600, pieces="characters")
+    assert pieces(tokenizer, "李思远12月5日") == list("李思远12月5日")
+    assert pieces(tokenizer, "由李思远主持") == list("由李思远主持")
+    assert pieces(tokenizer, " JSON") == [" JSON"]
+    assert "'s" in pieces(tokenizer, "the reader's")
+
+
+def test_digits_stand_alone() -> None:
+    tokenizer = train_bpe(iter(TEXTS), 600, pieces="digits")
+    assert pieces(tokenizer, "19:30") == ["1", "9", ":", "3", "0"]
+    assert len(pieces(tokenizer, "会议由李明主持")) < 7
+
+
+def test_words_are_gpt2s() -> None:
+    tokenizer = train_bpe(iter(TEXTS), 600)
+    assert '"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true' in tokenizer.to_json()
+    assert "19" in pieces(tokenizer, "19:30")
+
+
+@pytest.mark.parametrize("longest", [2, 3, 5, 7])
+def test_no_piece_is_longer_than_asked(longest: int) -> None:
+    tokenizer = train_bpe(iter(TEXTS), 600, longest)
+    lengths = [len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)]
+    assert max(lengths) == longest
