@@ -35,7 +35,7 @@ from .failure import Failure
 
 LOG_LINES = 1000
 #: Points kept for plots; beyond it every second one of the older half is dropped. The file keeps them all.
-MAX_POINTS = 20_000
+MAX_POINTS = 8_000
 
 #: The engine's states as the screen names them.
 STATES = {
@@ -253,9 +253,8 @@ class History:
     def _named(self, event: State) -> str:
         """The engine's state in the screen's words. After the last step and its checkpoint comes the final check."""
         state = STATES.get(event.state, event.state)
-        over = (self.total_steps is not None and event.step >= self.total_steps) or bool(
-            self.steps and self.steps[-1].progress >= 1.0
-        )
+        over = self.total_steps is not None and event.step >= self.total_steps
+        over = over or bool(self.steps and self.steps[-1].progress >= 1.0)
         ends_here = over and self.saved is not None and self.saved.step == event.step
         return "verifying" if state == "running" and ends_here else state
 

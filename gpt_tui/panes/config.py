@@ -20,9 +20,11 @@ from ..widgets.form_pane import FormPane
 from ..widgets.form_recipes import FILE
 from ..widgets.form_tools import Tools
 
+#: The keys of the first two stand where they act; the rest leaves room for Quit and Help at 80 columns.
 ACTIONS: tuple[Action, ...] = (
-    Action("choose_recipe", "ctrl+o", "Recipe", "Take the settings of another recipe."),
-    Action("find", "ctrl+f,slash", "Find", "Show only the settings with certain words in their name or help."),
+    Action("choose_recipe", "ctrl+o", "Recipe", "Take the settings of another recipe.", footer=False),
+    Action("find", "ctrl+f,slash", "Find", "Show only the settings with certain words in their name or help.",
+           footer=False),
     Action("only_changed", "ctrl+g", "Only changed", "Show only what is not as in the recipe, or everything again.",
            footer=False),
     Action("reset_field", "ctrl+r", "Reset", "Put this field back to the recipe's value."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -39,14 +40,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("recent", "f", "Full/recent", "Show all steps, or only the newest fifth.", footer=False),
     Action("zoom_in", "plus,equals_sign", "Zoom in", "Show fewer steps, around the cursor.", footer=False),
     Action("zoom_out", "minus", "Zoom out", "Show more steps.", footer=False),
-    Action(
-        "cursor(-1)",
-        "left",
-        "Cursor left",
-        "Read out the values one column to the left (in brackets: averaged).",
-        footer=False,
-    ),
-    Action("cursor(1)", "right", "Cursor right", "Read out the values one column to the right.", footer=False),
+    Action("cursor(-1)", "left", "Cursor left", "Read out the values to the left (in brackets: averaged).",
+           footer=False),
+    Action("cursor(1)", "right", "Cursor right", "Read out the values to the right.", footer=False),
     Action("cursor(-10)", "shift+left", "Far left", "Ten columns to the left.", footer=False),
     Action("cursor(10)", "shift+right", "Far right", "Ten columns to the right.", footer=False),
     Action("next_plot", "n", "Next plot", "Choose the plot that the keys are meant for.", footer=False),
@@ -55,6 +51,7 @@ ACTIONS: tuple[Action, ...] = (
 )  # fmt: skip
 
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97)
+DRAWING_SHARE = 0.02  # of one core, for plots during a training; one drawing takes about 20 ms at 120×40
 
 
 class TrainPane(Pane):
@@ -69,6 +66,8 @@ class TrainPane(Pane):
         self._log_of: Hashable = None
         self._log_count = 0
         self._max: Widget | None = None
+        self._drawn_for: Hashable = None
+        self._next_drawing = 0.0
         remembered = desk.settings.get("plot.smoothing", 0.6) if desk.settings else 0.6
         self._smoothing = remembered if remembered in SMOOTHINGS else 0.6
 
@@ -95,6 +94,7 @@ class TrainPane(Pane):
         for plot in self.query(Plot):
             plot.smoothing = self._smoothing
         self._log_of, self._log_count, self._max = None, 0, None
+        self._next_drawing = 0.0
         self._chosen = self.query_one("#plot-loss", Plot)
         self._chosen.add_class("-chosen")
         self.query_one(Log).border_title = Content.styled(_("log"), "bold")
@@ -112,9 +112,10 @@ class TrainPane(Pane):
     def tick(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._show_text(snapshot)
-        self._show_plots(snapshot)
         self.query_one(Answers).show(snapshot.probes, full=isinstance(self._max, Answers))
-        self._show_log(snapshot)
+        if self._is_due(snapshot):
+            self._show_plots(snapshot)
+            self._show_log(snapshot)
         possible = (snapshot.can_start, snapshot.can_pause, self._can_resume(), snapshot.can_stop, snapshot.can_save)
         if possible != self._possible:
             self._possible = possible
@@ -134,7 +135,19 @@ class TrainPane(Pane):
         static = self.query_one(selector, Static)
         if getattr(static, "_text_now", None) != content:
             static._text_now = content  # type: ignore[attr-defined]
-            static.update(content)  # type: ignore[arg-type]
+            static.update(content, layout=False)  # type: ignore[arg-type]
+
+    def _is_due(self, snapshot: Snapshot) -> bool:
+        """Whether plots and log are to be brought up to date: they cost time that the training could use.
+
+        A change of state is shown at once, new points once a second, or less often where drawing is slow.
+        """
+        now, state = time.monotonic(), (snapshot.run_path, snapshot.state)
+        if snapshot.active and self._drawn_for == state and now < self._next_drawing:
+            return False
+        cost = sum(plot.cost for plot in self.query(Plot))
+        self._drawn_for, self._next_drawing = state, now + max(0.9, cost / DRAWING_SHARE)
+        return True
 
     def _show_plots(self, snapshot: Snapshot) -> None:
         version = (snapshot.run_path, len(snapshot.steps), snapshot.steps[-1:], snapshot.evals[-1:])

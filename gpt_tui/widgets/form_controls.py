@@ -69,11 +69,10 @@ class SwitchBox(Static, can_focus=True):
 
 
 class ChoiceBox(Select[str], inherit_bindings=False):
-    """One of a few words, as ``Text``: only that can be searched by typing and is no markup.
+    """One of a few words. Left and right step through them; Enter or the space bar opens the list.
 
-    Left and right step through them; Enter or the space bar opens the list.
-
-    Up and down are not taken: they go from field to field.
+    Up and down are not taken: they go from field to field. The words are ``Text``: only that is searched when
+    somebody types, and is no markup.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -113,7 +113,7 @@ class FormPane(Pane):
     @property
     def _ready(self) -> bool:
         """Not before the parts are made, nor while they are made anew or taken down."""
-        return bool(self.query(ReadOuts)) and bool(self.query("#config-find"))
+        return all(self.query(part) for part in ("#config-find", "#config-groups", "#config-note", "#config-readouts"))
 
     async def _build(self) -> None:
         """The form itself is made when the tab is first opened: the app's first paint does not wait for it."""

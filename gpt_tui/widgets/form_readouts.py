@@ -32,17 +32,16 @@ def memory_text(estimate: Estimate) -> str:
 
 def time_text(estimate: Estimate) -> str:
     """How long it will take, and for how many steps."""
-    if estimate.seconds is None:
-        words = _("time not known yet")
-    elif estimate.source == "budget":
-        words = duration(estimate.seconds)
-    else:
-        words = _("about {time}").format(time=duration(_rounded(estimate.seconds)))
-    if estimate.steps is not None:
-        words += " " + _("for {n:,} steps").format(n=estimate.steps)
+    work = [_("{n:,} steps").format(n=estimate.steps)] if estimate.steps is not None else []
     if estimate.epochs is not None:
-        words += " = " + _("{n:.3g} epochs").format(n=estimate.epochs)
-    return words
+        work.append(_("{n:.3g} epochs").format(n=estimate.epochs))
+    if estimate.seconds is None:
+        unknown = _("time not known yet")
+        return f"{' = '.join(work)}, {unknown}" if work else unknown
+    words = duration(estimate.seconds if estimate.source == "budget" else _rounded(estimate.seconds))
+    if estimate.source != "budget":
+        words = _("about {time}").format(time=words)
+    return _("{time} for {work}").format(time=words, work=" = ".join(work)) if work else words
 
 
 def source_text(estimate: Estimate) -> str:

@@ -37,9 +37,9 @@ class Tools(Horizontal):
         self._count: int | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(Content(_("Recipe")), classes="config-label")
+        yield Static(Content.assemble(_("Recipe"), (" ^o", "dim")), classes="config-label")
         yield ChoiceBox(self._choices, self._source, id="config-recipe")
-        yield Static(Content(_("Find")), classes="config-label")
+        yield Static(Content.assemble(_("Find"), (" ^f", "dim")), classes="config-label")
         yield TextBox(self._words, id="config-find")
         yield Static(id="config-count")
 

@@ -9,6 +9,7 @@ changes.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Hashable, Sequence
 
 import plotext
@@ -67,9 +68,7 @@ def draw(
             drawn = True
     if not drawn:
         return [[(" ", 0)] * width for _row in range(height)]
-    rows = [_cells(line, width) for line in figure.build().split("\n")[:height]]
-    figure.clear_figure()
-    return rows
+    return [_cells(line, width) for line in figure.build().split("\n")[:height]]
 
 
 def _cells(line: str, width: int) -> list[Cell]:
@@ -119,6 +118,8 @@ class Plot(Widget, can_focus=True):
         self.recent = False
         self.zoom: Interval | None = None
         self.cursor: float | None = None
+        self.cost = 0.0
+        """Seconds of computing that the newest picture took."""
 
     # -- what is shown ----------------------------------------------------------------------------------------
 
@@ -238,9 +239,12 @@ class Plot(Widget, can_focus=True):
         width, height = self.size
         if width < 12 or height < 2:
             return Content("")
-        key = (self._version, width, height, self.smoothing, self.log_y, self.recent, self.zoom)
+        smoothing = self.smoothing if any(series.smooth for series in self._series) else 0.0
+        key = (self._version, width, height, smoothing, self.log_y, self.recent, self.zoom)
         if self._picture is None or self._picture[0] != key:
+            begin = time.thread_time()
             self._picture = (key, self._rows(width, height))
+            self.cost = time.thread_time() - begin
         rows = self._picture[1]
         column = self._cursor_column(width)
         if column is not None:

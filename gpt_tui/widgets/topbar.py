@@ -69,4 +69,4 @@ class TopBar(Horizontal):
         text = shorten("  ".join(parts), max(10, self.size.width - tabs - 2))
         if text != self._status:
             self._status = text
-            self.query_one("#status", Static).update(Content(text))
+            self.query_one("#status", Static).update(Content(text), layout=False)

@@ -270,7 +270,7 @@ def test_eval_grades_and_sorts_by_kind(gpt_tui: Cli, trained: Path, tmp_path: Pa
     plain = gpt_tui("eval", "--data", path)
     assert plain.err == ""
     assert re.search(r"^all +1 +1 +1 +3 +33\.3 %", plain.out, re.MULTILINE)
-    assert re.search(r"^\\x1b\[31mout\\u202e +0 +0 +1 +1 +0\.0 %", plain.out, re.MULTILINE)
+    assert re.search(r"^  \\x1b\[31mout\\u202e +0 +0 +1 +1 +0\.0 %", plain.out, re.MULTILINE)
     assert "猫吃什么" not in plain.out
     shown = gpt_tui("eval", "--data", path, "--show").out
     assert "EXACT    猫吃什么？\n         expected: 鱼\n" in shown

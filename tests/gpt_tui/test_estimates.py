@@ -74,6 +74,8 @@ def test_published_counts(model: dict[str, Any], vocab: int, total: int) -> None
     assert sum(count_parameters(ModelConfig(**model), vocab).values()) == total
 
 
+LARGE = {"n_embd": 768, "n_layer": 12, "n_head": 12, "mlp": "swiglu", "bias": False}
+
 #: Measured with core.model and core.optim: peak of the process in MB (60 of them would be the app's), and seconds
 #: of the fastest step. Dropout, vocabulary, rows, tokens a row, share supervised, format.
 MEASURED: list[tuple[dict[str, Any], int, int, int, float, str, float, float]] = [
@@ -85,15 +87,13 @@ MEASURED: list[tuple[dict[str, Any], int, int, int, float, str, float, float]] =
     ({"n_embd": 384, "n_layer": 6, "n_head": 6, "seq_len": 256}, 1000, 16, 256, 1.0, "fp32", 1782, 2.634),
     ({"n_embd": 128, "seq_len": 512}, 1000, 16, 512, 1.0, "fp32", 1031, 0.848),
     ({}, 20000, 32, 128, 1.0, "fp32", 2133, 3.207),
-    ({"n_embd": 768, "n_layer": 12, "n_head": 12, "mlp": "swiglu", "bias": False},
-     1278, 8, 110, 0.4, "fp32", 3551, 4.717),
+    (LARGE, 1278, 8, 110, 0.4, "fp32", 3551, 4.717),
     ({"dropout": 0.1}, 2048, 32, 48, 0.4, "bf16", 592, 0.163),
     ({"dropout": 0.1}, 2048, 32, 128, 0.4, "bf16", 987, 0.475),
     ({}, 2048, 32, 128, 0.4, "bf16", 899, 0.365),
     ({"n_embd": 384, "n_layer": 6, "n_head": 6, "seq_len": 256}, 1000, 16, 256, 1.0, "bf16", 1562, 0.887),
     ({}, 20000, 32, 128, 1.0, "bf16", 1918, 1.399),
-    ({"n_embd": 768, "n_layer": 12, "n_head": 12, "mlp": "swiglu", "bias": False},
-     1278, 8, 110, 0.4, "bf16", 3301, 1.933),
+    (LARGE, 1278, 8, 110, 0.4, "bf16", 3301, 1.933),
 ]  # fmt: skip
 
 

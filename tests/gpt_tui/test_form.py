@@ -323,4 +323,4 @@ def test_figures_in_words() -> None:
     assert tokens_text(found) == "about 1,050 tokens a step (at most 4,096)"
     assert time_text(found) == "about 0:32 for 300 steps = 4 epochs"
     assert memory_text(found).endswith("MB of memory")
-    assert time_text(estimate(TEACHER, Facts())) == "time not known yet for 300 steps"
+    assert time_text(estimate(TEACHER, Facts())) == "300 steps, time not known yet"

@@ -17,11 +17,12 @@ from gpt_tui.session import Session, Snapshot
 from .fake_engine import FakeEngine, FakeRun
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen"
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _look in range(2000):
+        if condition():
+            return
         time.sleep(0.005)
+    raise AssertionError("did not happen")
 
 
 def begin(session: Session, folder: Path, **options: Any) -> None:

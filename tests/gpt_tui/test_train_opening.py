@@ -1,0 +1,78 @@
+"""``gpt-tui train`` without ``--no-ui``: what the app is opened with."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gpt_tui import cli, screen
+from gpt_tui.screen import Opening
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Opening]:
+    found: list[Opening] = []
+
+    def open_app(args: Any, opening: Opening | None = None) -> int:
+        found.append(opening or Opening())
+        return 0
+
+    monkeypatch.setattr(screen, "why_not", lambda: "")
+    monkeypatch.setattr(screen, "open_app", open_app)
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+def make_run(folder: Path, name: str) -> Path:
+    (folder / name).mkdir(parents=True)
+    (folder / name / "config.yaml").write_text("recipe: teacher\ntraining:\n  max_steps: 5\n", encoding="utf-8")
+    return folder / name
+
+
+def test_a_new_run(opened: list[Opening]) -> None:
+    assert cli.main(["train", "--steps", "7", "--set", "training.lr=0.002", "--run", "mine"]) == 0
+    (opening,) = opened
+    assert opening.start
+    assert opening.run_name == "mine"
+    assert opening.resume is None
+    assert opening.config is not None
+    assert (opening.config.training.max_steps, opening.config.training.lr) == (7, 0.002)
+
+
+def test_config_yaml_of_the_folder(opened: list[Opening], tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("recipe: teacher\ntraining:\n  lr: 0.003\n", encoding="utf-8")
+    assert cli.main(["train"]) == 0
+    assert opened[0].config is not None
+    assert opened[0].config.training.lr == 0.003
+    assert opened[0].config_file == Path("config.yaml")
+
+
+def test_going_on_with_a_run(opened: list[Opening], tmp_path: Path) -> None:
+    run = make_run(tmp_path / "runs", "old")
+    assert cli.main(["train", "--resume", "old"]) == 0
+    assert cli.main(["train", "--resume", "old", "--steps", "9"]) == 0
+    first, second = opened
+    assert first.resume is not None
+    assert first.resume.absolute() == run
+    assert first.config is None
+    assert second.config is not None
+    assert second.config.training.max_steps == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--run", "old"], "exists already"),
+        (["train", "--run", "../x"], "a run's name is"),
+        (["train", "--resume", "nobody"], "no run 'nobody'"),
+        (["train", "--recipe", "teachr"], "teacher"),
+        (["train", "--set", "training.lr=fast"], "training.lr"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_screen_opens(
+    arguments: list[str], words: str, opened: list[Opening], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "runs", "old")
+    assert cli.main(["--lang", "en", *arguments]) == 1
+    assert words in capsys.readouterr().err
+    assert opened == []
