@@ -132,6 +132,10 @@ class DataConfig(Section):
     stride: int | None = _field(
         None, "Plain text: how far the window moves; empty: a whole window.", unit="tokens", ge=1, le=16384
     )
+    questions_together: int = _field(
+        1, "Neighbouring rows on the same text that are learnt as one conversation; 1: each row alone.",
+        unit="rows", ge=1, le=64,
+    )  # fmt: skip
     start_context: str | None = _field(
         None, "Text that the model goes on from after each epoch, to show what it writes.", max_length=2000
     )
