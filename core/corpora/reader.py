@@ -15,7 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from random import Random
 
-from .reader_compose import GENRES, compose_passage, compose_question
+from .reader_compose import GENRES, Question, compose_exercise, compose_passage, compose_question
 from .reader_values import pick, values_of
 
 SPLITS = ("train", "valid", "valid_unseen")
@@ -23,6 +23,8 @@ PROGRESS_ROWS = 1000  # rows between two progress records
 #: Questions asked about a passage at most. Those of training can be learnt together; validation asks only one, so
 #: that its rows are independent of each other.
 QUESTIONS = {"train": 6}
+#: Passages of training with one exercise in copying among their questions (kind ``copy``; validation has none).
+EXERCISE_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,13 @@ def _rows(counts: dict[str, int], seed: int) -> Generator[Row, None, None]:
         made = 0
         while made < count:
             passage = compose_passage(pick(rng, GENRES), values, rng)
-            for _ in range(min(QUESTIONS.get(split, 1), count - made)):
-                question = compose_question(passage, values, rng)
+            questions = QUESTIONS.get(split, 1)
+            exercise = int(rng.random() * questions / EXERCISE_SHARE) if split == "train" else -1
+            for number in range(min(questions, count - made)):
+                if number == exercise:
+                    question: Question | None = compose_exercise(passage, rng)
+                else:
+                    question = compose_question(passage, values, rng)
                 if question is None:
                     continue
                 prompt = f"阅读下面短文：\n{passage.text}\n\n问题：{question.text}"

@@ -25,6 +25,7 @@ ELSEWHERE_SHARE = 0.7
 RIVAL_SHARE = 0.5
 # How often a question type is asked where a passage offers it; those in few genres are asked more often.
 KIND_WEIGHTS = {"host": 4, "action": 4, "channel": 2, "duration": 2}
+WHOLE_PASSAGE_SHARE = 0.4  # of the copying exercises
 PARAGRAPH_SHARE = 0.12  # passages whose first sentence is a paragraph of its own, as in the seed
 
 TRUE_FALSE_ASKS = (
@@ -83,6 +84,18 @@ def compose_question(passage: Passage, values: Values, rng: Random) -> Question 
         facts = [fact for fact in facts if _rivals(passage, fact)] or facts
     fact = _by_kind(facts, rng)
     return Question(_ask(fact, rng), passage.values[fact.key], fact.kind, (fact.key,))
+
+
+def compose_exercise(passage: Passage, rng: Random) -> Question:
+    """An exercise in finding and copying: a whole passage, or the sentence that begins with some characters.
+
+    All of a long answer is copied, so that it shows the model more of that than ten short answers do.
+    """
+    text = passage.text.replace("\n", "")
+    if rng.random() < WHOLE_PASSAGE_SHARE:
+        return Question("请原样抄写短文。", text, "copy", ())
+    sentence = pick(rng, [part + "。" for part in text.split("。") if part])
+    return Question(f"请写出以“{sentence[: 2 + below(rng, 3)]}”开头的句子。", sentence, "copy", ())
 
 
 def _choose(genre: Genre, rng: Random) -> list[Sentence]:

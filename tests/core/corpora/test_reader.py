@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from core.corpora import reader_words as words
-from core.corpora.reader import Progress, Row, make_reader_corpus, write_reader_corpus
+from core.corpora.reader import QUESTIONS, Progress, Row, make_reader_corpus, write_reader_corpus
 from core.corpora.reader_compose import (
     GENRES,
     JSON_ASKS,
@@ -233,10 +233,36 @@ def all_word_pairs() -> list[str]:
 # --- determinism and arguments ----------------------------------------------------------------------------
 
 
+def test_training_holds_exercises_in_copying(rows: list[Row]) -> None:
+    exercises = [row for row in rows if row.kind == "copy"]
+    assert {row.split for row in exercises} == {"train"}
+    assert 0.08 < len(exercises) / sum(row.split == "train" for row in rows) < 0.12
+    whole = 0
+    for row in exercises:
+        text = passage_of(row).replace("\n", "")
+        begin = re.fullmatch("请写出以“(.+)”开头的句子。", question_of(row))
+        if begin is None:
+            whole += 1
+            assert row.completion == text
+        else:
+            assert row.completion.startswith(begin[1]) and row.completion in text
+            assert row.completion.index("。") == len(row.completion) - 1
+    assert 0.3 < whole / len(exercises) < 0.5
+
+
+def test_questions_on_one_passage_are_neighbours_in_training_only(rows: list[Row]) -> None:
+    counts = {split: Counter(passage_of(row) for row in rows if row.split == split) for split in SPLIT_NAMES}
+    assert set(counts["valid"].values()) == set(counts["valid_unseen"].values()) == {1}
+    assert max(counts["train"].values()) <= QUESTIONS["train"]
+    assert sum(counts["train"].values()) / len(counts["train"]) > 4.5
+    order = [passage_of(row) for row in rows if row.split == "train"]
+    assert sum(a != b for a, b in pairwise(order)) == len(counts["train"]) - 1
+
+
 def test_the_rows_of_a_seed_never_change() -> None:
     """If this fails, every corpus made before changes: say so in the changelog, then renew the digest."""
     text = "".join(row.to_json() for row in make_reader_corpus(train=200, valid=20, seed=7))
-    assert sha256(text.encode()).hexdigest()[:16] == "7c207fcfa6d8cc9e"
+    assert sha256(text.encode()).hexdigest()[:16] == "585bb3cf67fcf2ba"
 
 
 def test_seeds_differ_and_the_global_generator_plays_no_part(rows: list[Row]) -> None:
