@@ -115,17 +115,18 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         return
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         yield file
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """``atomic_file`` for who has to open the file himself: a path beside, renamed once its bytes are flushed."""
+    """``atomic_file`` for a writer that opens its file itself: a path beside, flushed and renamed at the end."""
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
         yield temporary
+        with open(temporary, "r+b") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
         fsync_folder(path.parent)
     except BaseException:

@@ -168,7 +168,7 @@ class StreamDecoder:
 ALONE = {"digits": r"\p{N}", "characters": r"\p{Han}|\p{N}"}
 
 
-def _pre_tokenizer(pieces: str) -> pre_tokenizers.PreTokenizer:
+def pre_tokenizer(pieces: str) -> pre_tokenizers.PreTokenizer:
     """Where merges end. A Chinese name that is always the same tokens, whatever stands beside it, can be copied
     from a passage into an answer; whole words cost a third fewer tokens."""
     if pieces == "words":
@@ -189,7 +189,7 @@ def train_bpe(
     when the text has fewer pairs; compare with ``Tokenizer.vocab_size``.
     """
     inner = tokenizers.Tokenizer(models.BPE())
-    inner.pre_tokenizer = _pre_tokenizer(pieces)
+    inner.pre_tokenizer = pre_tokenizer(pieces)
     inner.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
