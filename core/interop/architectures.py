@@ -115,7 +115,7 @@ def split_parts(model: ModelConfig, weights: Mapping[str, Tensor], fused: bool) 
             continue
         layer, part, kind = pieces[1], pieces[-2], pieces[-1]
         if part == "qkv":
-            q, k, v = tensor.split(sizes)
+            q, k, v = torch.split(tensor, sizes)
             if fused:
                 found[f"{layer}.qkv.{kind}"] = torch.cat([q, _repeat_heads(model, k), _repeat_heads(model, v)])
             else:
@@ -178,7 +178,7 @@ def _llama(model: ModelConfig) -> dict[str, Any]:
 
 
 def _starcoder2(model: ModelConfig) -> dict[str, Any]:
-    dropout = {name: model.dropout for name in ("residual_dropout", "embedding_dropout")}
+    dropout = dict.fromkeys(("residual_dropout", "embedding_dropout"), model.dropout)
     return {
         **_shape(model),
         **dropout,
@@ -197,7 +197,7 @@ def _gpt2(model: ModelConfig) -> dict[str, Any]:
         "n_positions": model.seq_len,
         "activation_function": "gelu_new" if model.mlp == "gelu" else _ACTIVATIONS[model.mlp],
         "layer_norm_epsilon": model.norm_eps,
-        **{name: model.dropout for name in ("resid_pdrop", "embd_pdrop", "attn_pdrop")},
+        **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), model.dropout),
     }
 
 

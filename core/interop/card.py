@@ -35,8 +35,8 @@ def model_card(run: Run, loaded: LoadedModel, architecture: str) -> str:
     parts = [
         "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n- gpt-tui\n---",
         f"# {_text(run.name)}",
-        f"A GPT of {count:,} parameters, trained with gpt-tui (recipe `{_text(settings.recipe)}`); step {loaded.step:,} "
-        f"of the training. {_text(settings.description)}".rstrip(),
+        f"A GPT of {count:,} parameters, trained with gpt-tui (recipe `{_text(settings.recipe)}`); step "
+        f"{loaded.step:,} of the training. {_text(settings.description)}".rstrip(),
         _use(loaded),
         "## Data\n\n" + _table(_data(loaded, report)),
         "## Settings\n\n" + _table(_settings(loaded, architecture)),
@@ -51,7 +51,9 @@ def model_card(run: Run, loaded: LoadedModel, architecture: str) -> str:
 
 def _use(loaded: LoadedModel) -> str:
     sampling = loaded.config.sampling
-    stop = f", tokenizer=tokenizer, stop_strings={json.dumps(sampling.stop, ensure_ascii=False)}" if sampling.stop else ""
+    stop = (
+        f", tokenizer=tokenizer, stop_strings={json.dumps(sampling.stop, ensure_ascii=False)}" if sampling.stop else ""
+    )
     text = f"""\
 ## Use
 

@@ -10,7 +10,9 @@ from ..template import Template
 #: between Chinese characters go. U+3000, the ideographic blank, counts as a Chinese character beside another blank.
 _CLEAN = """\
 {%- macro is_cjk(c) -%}
-{%- if c and ('\\u2e80' <= c <= '\\u9fff' or '\\uf900' <= c <= '\\ufaff' or '\\uff00' <= c <= '\\uffef') -%}1{%- endif -%}
+{%- if c and ('\\u2e80' <= c <= '\\u9fff' or '\\uf900' <= c <= '\\ufaff' or '\\uff00' <= c <= '\\uffef') -%}
+{{- 1 -}}
+{%- endif -%}
 {%- endmacro -%}
 {%- macro clean(content) -%}
 {%- set text = content | replace('\\r\\n', '\\n') | trim -%}

@@ -61,7 +61,9 @@ def add_tokenizer(writer: GGUFWriter, loaded: LoadedModel) -> None:
     writer.add_tokenizer_pre(PRE)
     writer.add_token_list([names[i] for i in range(tokenizer.vocab_size)])
     writer.add_token_types(types)
-    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in value["model"]["merges"]])
+    writer.add_token_merges(
+        [merge if isinstance(merge, str) else " ".join(merge) for merge in value["model"]["merges"]]
+    )
     writer.add_bos_token_id(tokenizer.bos)
     writer.add_eos_token_id(tokenizer.eos)
     writer.add_pad_token_id(tokenizer.pad)

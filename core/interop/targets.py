@@ -30,9 +30,7 @@ def check_folder(path: Path, force: bool, ours: Collection[str]) -> None:
     names = sorted(item.name for item in path.iterdir())
     other = [name for name in names if name not in ours]
     if other:
-        raise UserError(
-            "{path}: holds other files ({name}); choose a folder of its own", path=str(path), name=other[0]
-        )
+        raise UserError("{path}: holds other files ({name}); choose a folder of its own", path=str(path), name=other[0])
     if names and not force:
         raise UserError("{path}: exists already; --force replaces it", path=str(path))
 
