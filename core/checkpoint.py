@@ -30,7 +30,7 @@ MAX_WEIGHTS = 64 * 2**30
 _STEP_NAME = re.compile(r"step-(\d{8})")
 _FILE_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 _REQUIRED = {"model.safetensors", "state.json", "tokenizer.json"}
-_DTYPES = {
+DTYPES = {
     torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16",
     torch.int8: "I8", torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8",
 }  # fmt: skip
@@ -49,7 +49,7 @@ def write_safetensors(
     for name, tensor in tensors.items():
         size = tensor.numel() * tensor.element_size()
         header[name] = {
-            "dtype": _DTYPES[tensor.dtype],
+            "dtype": DTYPES[tensor.dtype],
             "shape": list(tensor.shape),
             "data_offsets": [offset, offset + size],
         }

@@ -1,1 +1,1 @@
-"""Doors to other programs: models that were trained elsewhere come in, models trained here go out."""
+"""Doors to other programs: models trained elsewhere come in, models trained here go out."""
