@@ -35,6 +35,8 @@ COMMANDS = {
     "watch": "watch a run that another process trains",
     "init": "write config.yaml and the corpus into a folder, for editing",
     "import": "make a run of a model that was trained elsewhere",
+    "export": "write a run as files that other programs read",
+    "push": "upload a run to the Hugging Face hub",
 }
 
 EXAMPLES = """\

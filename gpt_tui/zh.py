@@ -13,6 +13,7 @@ from . import (
     zh_config,
     zh_data_runs,
     zh_errors,
+    zh_export,
     zh_foreign,
     zh_import,
     zh_recipes,
@@ -30,6 +31,7 @@ PARTS = (
     zh_settings,
     zh_foreign,
     zh_import,
+    zh_export,
 )  # the texts of a new area: its own zh_*.py, named here
 
 TEXTS: dict[str, str] = {text: chinese for part in PARTS for text, chinese in part.TEXTS.items()}

@@ -35,11 +35,10 @@ def model_card(run: Run, loaded: LoadedModel, architecture: str) -> str:
     parts = [
         "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n- gpt-tui\n---",
         f"# {_text(run.name)}",
-        f"A GPT of {count:,} parameters, trained with gpt-tui (recipe `{_text(settings.recipe)}`); step "
-        f"{loaded.step:,} of the training. {_text(settings.description)}".rstrip(),
+        f"A GPT of {count:,} parameters. {_made(loaded, report)} {_text(settings.description)}".rstrip(),
         _use(loaded),
         "## Data\n\n" + _table(_data(loaded, report)),
-        "## Settings\n\n" + _table(_settings(loaded, architecture)),
+        "## Settings\n\n" + _table(_settings(loaded, architecture, trained="imported" not in report)),
         "## Results\n\n" + _results(loaded, report),
         _probes(report.get("probes")),
         "## Limits\n\n"
@@ -47,6 +46,12 @@ def model_card(run: Run, loaded: LoadedModel, architecture: str) -> str:
         "answer together. What it says is not checked by anything.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _made(loaded: LoadedModel, report: dict[str, Any]) -> str:
+    if "imported" in report:
+        return "It was not trained with gpt-tui, which only imported it."
+    return f"It was trained with gpt-tui (recipe `{_text(loaded.config.recipe)}`); this is step {loaded.step:,}."
 
 
 def _use(loaded: LoadedModel) -> str:
@@ -78,65 +83,87 @@ The chat template is the prompt of the training (`{loaded.config.data.template}`
 
 
 def _data(loaded: LoadedModel, report: dict[str, Any]) -> Iterable[tuple[str, Any]]:
-    data = report.get("data") or {}
+    data = _group(report, "data")
     settings = loaded.config
-    yield "training file", PurePath(data.get("train_file") or settings.data.train).name
+    origin = _group(report, "imported")
+    if origin:
+        yield "imported", origin.get("kind")
+        yield "from", PurePath(str(origin.get("source"))).name
+        files = origin.get("files")
+        for file in files if isinstance(files, list) else []:
+            if isinstance(file, dict):
+                yield f"SHA-256 of {PurePath(str(file.get('name'))).name}", file.get("sha256")
+        return
+    yield "training file", PurePath(str(data.get("train_file") or settings.data.train)).name
     yield "training rows used", data.get("train_used")
-    yield "training tokens", (data.get("train") or {}).get("tokens")
-    yield "validation file", PurePath(data.get("valid_file") or settings.data.valid or "").name or None
+    yield "training tokens", _group(data, "train").get("tokens")
+    yield "validation file", PurePath(str(data.get("valid_file") or settings.data.valid or "")).name or None
     yield "validation rows used", data.get("valid_used")
     yield "rows left out of validation because they are trained on", data.get("leaks") or None
     if settings.training.start_from:
         yield "begun with the weights of", PurePath(settings.training.start_from).name
-    for name, digest in (data.get("sha256") or {}).items():
+    for name, digest in _group(data, "sha256").items():
         yield f"SHA-256 of {PurePath(name).name}", digest
 
 
-def _settings(loaded: LoadedModel, architecture: str) -> Iterable[tuple[str, Any]]:
+def _settings(loaded: LoadedModel, architecture: str, trained: bool) -> Iterable[tuple[str, Any]]:
     yield "architecture", architecture
     yield "vocabulary", f"{loaded.tokenizer.vocab_size} tokens, {loaded.config.tokenizer.kind}"
     yield from ((f"model.{key}", value) for key, value in loaded.config.model.model_dump().items())
-    yield from ((f"training.{key}", getattr(loaded.config.training, key)) for key in TRAINING)
+    if trained:
+        yield from ((f"training.{key}", getattr(loaded.config.training, key)) for key in TRAINING)
     yield from ((f"sampling.{key}", value) for key, value in loaded.config.sampling.model_dump().items())
 
 
 def _results(loaded: LoadedModel, report: dict[str, Any]) -> str:
+    if "imported" in report:
+        return "Nothing was measured."
     if not report:
         return "The training has not come to its end, and nothing was measured."
+    machine = _group(report, "machine")
     rows: list[tuple[str, Any]] = [
         ("steps", report.get("steps")),
         ("passes over the data", report.get("epochs")),
         ("training loss (nats per token)", report.get("loss")),
         ("validation loss", report.get("eval_loss")),
-        ("best validation loss, at step", _pair(report.get("best_loss"), report.get("best_step"))),
+        ("best validation loss", report.get("best_loss")),
+        ("at step", report.get("best_step")),
         ("training time (s)", report.get("train_seconds")),
-        ("processor", (report.get("machine") or {}).get("processor")),
-        ("cores", (report.get("machine") or {}).get("cores")),
+        ("processor", machine.get("processor")),
+        ("cores", machine.get("cores")),
     ]
-    for part, counts in (report.get("exact") or {}).items():
-        low, high = counts["ci95"]
-        rows.append((
-            f"{_PARTS.get(part, part)} answered exactly",
-            f"{counts['exact']} of {counts['total']} ({counts['exact_rate']:.1%}, 95 % interval {low:.1%} to "
-            f"{high:.1%}); always the commonest answer: {counts['majority_rate']:.1%}",
-        ))  # fmt: skip
+    exact = _group(report, "exact")
+    rows += [(f"{_PARTS.get(part, part)} answered exactly", _rate(exact[part])) for part in exact]
     note = ""
     if loaded.step != report.get("steps"):
         note = f"\n\nMeasured on the last checkpoint of the training; the weights here are those of step {loaded.step}."
     return _table(rows) + note
 
 
-def _pair(value: Any, step: Any) -> str | None:
-    return None if value is None else f"{value:.4g}, {step}"
+def _rate(counts: Any) -> str | None:
+    try:
+        low, high = counts["ci95"]
+        return (
+            f"{counts['exact']} of {counts['total']} ({counts['exact_rate']:.1%}, 95 % interval {low:.1%} to "
+            f"{high:.1%}); always the commonest answer: {counts['majority_rate']:.1%}"
+        )
+    except (KeyError, TypeError, ValueError):  # a report that others have written
+        return None
+
+
+def _group(report: dict[str, Any], key: str) -> dict[str, Any]:
+    value = report.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _probes(probes: Any) -> str:
-    if not probes:
+    asked = [probe for probe in probes if isinstance(probe, dict)] if isinstance(probes, list) else []
+    latest = {str(probe.get("prompt")): probe for probe in asked}
+    if not latest:
         return ""
-    latest = {probe["prompt"]: probe for probe in probes}
     lines = ["| question | answer | expected |", "|---|---|---|"]
     for probe in list(latest.values())[:PROBES]:
-        cells = (probe["prompt"], probe["answer"], probe.get("expected") or "")
+        cells = (str(probe.get(key) or "") for key in ("prompt", "answer", "expected"))
         lines.append("| " + " | ".join(_text(shorten(cell, LONGEST)) for cell in cells) + " |")
     return "Asked at the end of the training:\n\n" + "\n".join(lines)
 

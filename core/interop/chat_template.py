@@ -49,6 +49,7 @@ def chat_template(template: Template, clean: bool = True) -> str:
     ``clean``: questions pass through ``clean_prompt`` as in training, which takes macros and loops over characters;
     without, they are only trimmed, which every Jinja understands.
     """
+    between = _write(template.between) + ("{{- eos_token -}}" if template.closed else "")
     before_system, after_system = template.system.split("{text}")
     user = "clean(message['content'])" if clean else "message['content'] | trim"
     lines = [
@@ -59,11 +60,11 @@ def chat_template(template: Template, clean: bool = True) -> str:
         "{%- elif message['role'] == 'user' -%}",
         _write(template.before) + f"{{{{- {user} -}}}}",
         "{%- elif message['role'] == 'assistant' -%}",
-        _write(template.between) + "{{- message['content'] ~ eos_token -}}",
+        between + "{{- message['content'] ~ eos_token -}}",
         f"{{%- if not loop.last -%}}{_write(template.after)}{{%- endif -%}}",
         "{%- endif -%}",
         "{%- endfor -%}",
-        f"{{%- if add_generation_prompt -%}}{_write(template.between)}{{%- endif -%}}",
+        f"{{%- if add_generation_prompt -%}}{between}{{%- endif -%}}",
     ]
     return (_CLEAN if clean else "") + "\n".join(line for line in lines if line)
 

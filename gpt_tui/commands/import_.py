@@ -1,4 +1,4 @@
-"""``gpt-tui import gpt2|seed``: a model that was trained elsewhere becomes a run like any other.
+"""``gpt-tui import gpt2|seed|bundle``: a model that was trained elsewhere becomes a run like any other.
 
 One function per kind of source, in ``KINDS``: it adds its parser to ``actions`` and sets ``start``, which takes the
 arguments and returns a generator of events whose result is the new run.
@@ -83,7 +83,19 @@ def _start_seed(args: argparse.Namespace) -> Generator[Event, None, Run]:
     return (yield from install(runs, args.run, foreign))
 
 
-KINDS: tuple[Callable[[Any], None], ...] = (_add_gpt2, _add_seed)
+def _add_bundle(actions: Any) -> None:
+    parser = add_kind(actions, "bundle", _("a run that somebody else has exported as a bundle"), _start_bundle)
+    parser.add_argument("file", metavar="FILE.zip", type=Path, help=_("the bundle"))
+
+
+def _start_bundle(args: argparse.Namespace) -> Generator[Event, None, Run]:
+    from core.interop.bundle import import_bundle
+    from core.runs import runs_folder
+
+    return import_bundle(args.file, runs_folder(args.runs_dir), args.run)
+
+
+KINDS: tuple[Callable[[Any], None], ...] = (_add_gpt2, _add_seed, _add_bundle)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
