@@ -6,7 +6,7 @@ TEXTS: dict[str, str] = {
     "upload a run to the Hugging Face hub": "把运行记录上传到 Hugging Face",
     "Upload a run to the Hugging Face hub.": "把运行记录上传到 Hugging Face。",
     "a folder for Hugging Face's transformers, with a model card": (
-        "供 Hugging Face transformers 使用的文件夹，附模型卡"
+        "供 Hugging Face 的 transformers 使用的文件夹，附模型卡"
     ),
     "the folder to make": "要生成的文件夹",
     "one file for llama.cpp": "供 llama.cpp 使用的单个文件",

@@ -191,7 +191,7 @@ def test_what_llama_cpp_lacks_is_refused(
 
 def test_other_vocabularies_are_refused(make_run: MakeRun, tmp_path: Path, vocabulary: Tokenizer) -> None:
     run, loaded = make_run({"tokenizer.kind": "char"}, tokenizer=train_char(iter(TEXTS), 300))
-    with pytest.raises(UserError, match="llama.cpp has no tokenizer of single characters"):
+    with pytest.raises(UserError, match=r"llama\.cpp has no tokenizer of single characters"):
         export_gguf(run, loaded, tmp_path / "a.gguf", "f16")
     text = vocabulary.to_json().replace('"normalizer":null', '"normalizer":{"type":"NFC"}')
     run, loaded = make_run(name="b", tokenizer=Tokenizer.from_json(text))
@@ -224,7 +224,7 @@ def test_too_large_for_f16(make_run: MakeRun, tmp_path: Path) -> None:
 def test_without_gguf(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, loaded = make_run()
     monkeypatch.setitem(__import__("sys").modules, "gguf", None)
-    with pytest.raises(UserError, match="^gguf is not installed; to have it: pip install gguf$"):
+    with pytest.raises(UserError, match=r"^gguf is not installed; to have it: pip install gguf$"):
         export_gguf(run, loaded, tmp_path / "a.gguf", "f16")
 
 
@@ -291,7 +291,7 @@ def test_llama_cpp_reads_every_type(make_run: MakeRun, tmp_path: Path, kind: str
 @pytest.mark.slow
 @pytest.mark.parametrize("pieces", ["words", "digits", "characters"])
 def test_llama_cpp_cuts_text_the_same(make_run: MakeRun, tmp_path: Path, pieces: str) -> None:
-    """The rule named in the file is GPT-2's; finer ones give the same tokens, for no merge reaches across their cuts."""
+    """The rule named in the file is GPT-2's; finer ones give the same tokens: no merge reaches across their cuts."""
     corpus = (Path(__file__).parents[3] / "data" / "teacher" / "train.jsonl").read_text(encoding="utf-8")
     texts = [*corpus.splitlines(), "李明 将于 12月5日 19:30\n\n  isn't  12 3.14\t①½ éa 〇々〆 ひらがな 한국어 🐋"]
     ours = train_bpe(iter(texts * 2), 1500, pieces=pieces)
