@@ -21,7 +21,7 @@ def check_repository(name: str) -> None:
     """Raises ``UserError`` for a name that no repository can have, or where ``huggingface_hub`` is not installed."""
     _hub()
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(name)

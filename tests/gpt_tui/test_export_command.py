@@ -78,9 +78,7 @@ def test_in_chinese(gpt_tui: Cli, trained: Path) -> None:
     assert done.err == "gpt-tui: out：里面有其他文件（论文）；请另选一个文件夹\n"
 
 
-@pytest.mark.parametrize(
-    "arguments", [["export"], ["export", "hf", "tiny"], ["export", "onnx", "tiny", "out"], ["push"]]
-)
+@pytest.mark.parametrize("arguments", ["export", "export hf tiny", "export onnx tiny out", "push"])
 def test_wrong_usage(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--lang", "en", *arguments.split()])
