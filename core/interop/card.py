@@ -73,7 +73,7 @@ tokens = model.generate(**inputs{printable(stop)})
 print(tokenizer.decode(tokens[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
 ```
 
-The chat template is the prompt of the training (`{loaded.config.data.template}`)."""
+The chat template is the run's own prompt (`{loaded.config.data.template}`)."""
     if sampling.repetition_penalty != 1.0:
         text += (
             f" The repetition penalty of {sampling.repetition_penalty:g} counts the question's tokens too here; in "

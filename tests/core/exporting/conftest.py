@@ -61,7 +61,7 @@ def vocabulary() -> Tokenizer:
 
 @pytest.fixture
 def make_run(tmp_path: Path, vocabulary: Tokenizer) -> MakeRun:
-    """``make_run({"model.mlp": "swiglu"})``: a run with one checkpoint, and that checkpoint loaded."""
+    """``make_run({"model.mlp": "swiglu"})``: a run with two checkpoints, and the newer of them loaded."""
 
     def make(
         settings: dict[str, Any] | None = None,
@@ -69,22 +69,27 @@ def make_run(tmp_path: Path, vocabulary: Tokenizer) -> MakeRun:
         tokenizer: Tokenizer = vocabulary,
         report: dict[str, Any] | None = None,
     ) -> tuple[Run, LoadedModel]:
-        base = {"model.n_layer": 2, "model.n_head": 4, "model.n_embd": 32, "model.seq_len": 64}
-        sampling = {"sampling.stop": [], "sampling.trim_leading": False, "sampling.max_new_tokens": 16}
-        config = Config().update({**base, **sampling, **(settings or {})})
-        run = Run(tmp_path / "runs" / name)
-        run.create(config)
-        run.save_tokenizer(tokenizer)
-        run.metrics.write_text('{"kind":"step"}\n', encoding="utf-8")
-        state = {"step": 10, "config": config.to_dict()}
-        for place, seed in (("step-00000010", 0), ("best", 1)):
-            weights = random_weights(GPT(config.model, tokenizer.vocab_size), seed)
-            checkpoint.save(run.checkpoints / place, state, tokenizer.to_json(), weights, {"memory": torch.zeros(99)})
-        if report is not None:
-            (run.path / "report.json").write_text(json.dumps(report), encoding="utf-8")
+        run = write_run(tmp_path / "runs" / name, tokenizer, settings or {}, report)
         return run, run.load()
 
     return make
+
+
+def write_run(folder: Path, tokenizer: Tokenizer, settings: dict[str, Any], report: dict[str, Any] | None) -> Run:
+    base = {"model.n_layer": 2, "model.n_head": 4, "model.n_embd": 32, "model.seq_len": 64}
+    sampling = {"sampling.stop": [], "sampling.trim_leading": False, "sampling.max_new_tokens": 16}
+    config = Config().update({**base, **sampling, **settings})
+    run = Run(folder)
+    run.create(config)
+    run.save_tokenizer(tokenizer)
+    run.metrics.write_text('{"kind":"step"}\n', encoding="utf-8")
+    state = {"step": 10, "config": config.to_dict()}
+    for place, seed in (("step-00000010", 0), ("best", 1)):
+        weights = random_weights(GPT(config.model, tokenizer.vocab_size), seed)
+        checkpoint.save(run.checkpoints / place, state, tokenizer.to_json(), weights, {"memory": torch.zeros(99)})
+    if report is not None:
+        (run.path / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    return run
 
 
 def random_weights(model: GPT, seed: int) -> dict[str, torch.Tensor]:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import stat
 import warnings
 import zipfile
@@ -18,14 +19,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import checkpoint
-from core.config import Config
 from core.errors import DataError, RunError, UserError
 from core.generate import answer
 from core.interop.bundle import MAX_MEMBERS, export_bundle, import_bundle
-from core.model import GPT
 from core.runs import Run, find_run, load_model
+from core.tokenizer import Tokenizer
 
-from .conftest import MakeRun, random_weights
+from .conftest import MakeRun, write_run
 
 
 def imported(file: Path, runs: Path, name: str | None = None) -> Run:
@@ -42,21 +42,28 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.fixture
-def bundle(make_run: MakeRun, tmp_path: Path) -> Path:
-    run, _loaded = make_run({"model.n_layer": 1}, name="mine", report={"steps": 10})
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, vocabulary: Tokenizer) -> Run:
+    """A run to be read only, and its bundle beside it."""
+    folder = tmp_path_factory.mktemp("original")
+    run = write_run(folder / "mine", vocabulary, {"model.n_layer": 1, "model.n_embd": 16}, {"steps": 10})
     (run.path / "figures").mkdir()
     (run.path / "figures" / "loss.svg").write_text("<svg/>")
     (run.path / "train.log").write_text("of no use elsewhere")
-    export_bundle(run, tmp_path / "mine.zip")
-    return tmp_path / "mine.zip"
+    export_bundle(run, folder / "mine.zip")
+    return run
+
+
+@pytest.fixture
+def bundle(original: Run, tmp_path: Path) -> Path:
+    return Path(shutil.copy(original.path.with_name("mine.zip"), tmp_path))
 
 
 # -- there and back ----------------------------------------------------------------------------------------------
 
 
-def test_a_run_comes_back_as_it_was(make_run: MakeRun, tmp_path: Path, bundle: Path) -> None:
-    first = Run(tmp_path / "runs" / "mine")
+def test_a_run_comes_back_as_it_was(original: Run, tmp_path: Path, bundle: Path) -> None:
+    first = original
     there = imported(bundle, tmp_path / "elsewhere")
     assert there == Run(tmp_path / "elsewhere" / "mine")
     ours, theirs = contents(first.path), contents(there.path)
@@ -95,8 +102,8 @@ def test_the_same_run_gives_the_same_bytes(make_run: MakeRun, tmp_path: Path) ->
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
-def test_an_existing_file_stays(make_run: MakeRun, tmp_path: Path, bundle: Path) -> None:
-    run, before = Run(tmp_path / "runs" / "mine"), bundle.read_bytes()
+def test_an_existing_file_stays(make_run: MakeRun, bundle: Path) -> None:
+    run, before = make_run()[0], bundle.read_bytes()
     with pytest.raises(UserError, match="exists already; --force replaces it"):
         export_bundle(run, bundle)
     checkpoint_file = run.checkpoints / "best" / "model.safetensors"
@@ -107,6 +114,7 @@ def test_an_existing_file_stays(make_run: MakeRun, tmp_path: Path, bundle: Path)
 
 
 def test_a_name_that_is_taken(tmp_path: Path, bundle: Path) -> None:
+    imported(bundle, tmp_path / "runs")
     before = contents(tmp_path / "runs")
     with pytest.raises(RunError, match="exists already; choose another name with --run NAME"):
         imported(bundle, tmp_path / "runs")
@@ -260,7 +268,7 @@ def test_parts_that_do_not_fit(bundle: Path) -> None:
     found: dict[str, bytes] = {}
     with zipfile.ZipFile(bundle) as archive:
         found = {name: archive.read(name) for name in names}
-    state = found["checkpoints/step-00000010/state.json"].replace(b'"n_embd": 32', b'"n_embd": 64')
+    state = found["checkpoints/step-00000010/state.json"].replace(b'"n_embd": 16', b'"n_embd": 32')
     manifest = json.loads(found["checkpoints/step-00000010/manifest.json"])
     manifest["files"]["state.json"] = {"bytes": len(state), "sha256": hashlib.sha256(state).hexdigest()}
     new = dict(zip(names, (state, json.dumps(manifest).encode()), strict=True))
@@ -277,26 +285,10 @@ def test_parts_that_do_not_fit(bundle: Path) -> None:
     refused(rebuilt(bundle, edit), "damaged: checkpoints/step-00000010: does not fit")
 
 
-@pytest.fixture(scope="module")
-def damaged_source(tmp_path_factory: pytest.TempPathFactory, vocabulary: Any) -> bytes:
-    """A small whole bundle."""
-    folder = tmp_path_factory.mktemp("source")
-    config = Config().update({"model.n_layer": 1, "model.n_head": 1, "model.n_embd": 8, "model.seq_len": 8})
-    run = Run(folder / "a")
-    run.create(config)
-    run.save_tokenizer(vocabulary)
-    run.metrics.write_text('{"kind":"step"}\n', encoding="utf-8")
-    weights = random_weights(GPT(config.model, vocabulary.vocab_size), 0)
-    state = {"step": 10, "config": config.to_dict()}
-    checkpoint.save(run.checkpoints / "step-00000010", state, vocabulary.to_json(), weights)
-    export_bundle(run, folder / "a.zip")
-    return (folder / "a.zip").read_bytes()
-
-
 @given(cut=st.none() | st.floats(0, 1), bits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 7)), max_size=3),
        end=st.booleans())  # fmt: skip
 def test_any_damage_is_a_line_or_does_no_harm(
-    damaged_source: bytes,
+    original: Run,
     tmp_path_factory: pytest.TempPathFactory,
     message_of: Callable[[Callable[[], object]], str | None],
     cut: float | None,
@@ -305,7 +297,7 @@ def test_any_damage_is_a_line_or_does_no_harm(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "damaged"
     folder.mkdir(exist_ok=True)
-    raw = bytearray(damaged_source)
+    raw = bytearray(original.path.with_name("mine.zip").read_bytes())
     for place, bit in bits:  # the end holds the list of members, where a flipped bit does most
         raw[-1 - int(place * (2500 if end else len(raw) - 1))] ^= 1 << bit
     if cut is not None:
@@ -314,8 +306,8 @@ def test_any_damage_is_a_line_or_does_no_harm(
     runs = folder / "runs"
     message = message_of(lambda: imported(folder / "b.zip", runs))
     if message is None:  # a bit that nothing looks at, such as the date of a member
-        load_model(runs / "a" / "checkpoints" / "step-00000010")
-        Run(runs / "a").delete()
+        load_model(runs / "mine" / "checkpoints" / "step-00000010")
+        Run(runs / "mine").delete()
     else:
         assert "\n" not in message
     assert not runs.exists() or list(runs.iterdir()) == []
