@@ -22,7 +22,7 @@ from safetensors.torch import load as parse_safetensors
 from torch import Tensor
 
 from .errors import CheckpointError, Phrase
-from .storage import fsync_folder, open_regular, read_bytes, read_json, remove_tree, write_json
+from .storage import atomic_folder, open_regular, read_bytes, read_json, remove_tree, replaced_name, write_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -30,24 +30,26 @@ MAX_WEIGHTS = 64 * 2**30
 _STEP_NAME = re.compile(r"step-(\d{8})")
 _FILE_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 _REQUIRED = {"model.safetensors", "state.json", "tokenizer.json"}
-_DTYPES = {
+DTYPES = {
     torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16",
     torch.int8: "I8", torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8",
 }  # fmt: skip
 
 
-def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> tuple[int, str]:
+def write_safetensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> tuple[int, str]:
     """Write tensors in the safetensors format, flushed to the disk; returns size and SHA-256.
 
     Written here rather than by the library, which keeps a second copy of everything in memory, makes the file
     0600 whatever the umask, and does not flush it.
     """
-    header: dict[str, Any] = {}
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     offset = 0
     for name, tensor in tensors.items():
         size = tensor.numel() * tensor.element_size()
         header[name] = {
-            "dtype": _DTYPES[tensor.dtype],
+            "dtype": DTYPES[tensor.dtype],
             "shape": list(tensor.shape),
             "data_offsets": [offset, offset + size],
         }
@@ -94,10 +96,7 @@ def save(
     Returns its size in bytes. ``OSError`` (a full disk) leaves the old one and no half of the new one.
     """
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    remove_tree(temporary)
-    try:
-        temporary.mkdir(mode=0o700)
+    with atomic_folder(folder, mode=0o700) as temporary:
         files: dict[str, dict[str, Any]] = {}
         for name, tensors in (("model.safetensors", weights), ("optimizer.safetensors", optimizer)):
             if tensors is not None:
@@ -112,35 +111,7 @@ def save(
                 os.fsync(file.fileno())
             files[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         write_json(temporary / MANIFEST, {"format": FORMAT, "files": files})
-        fsync_folder(temporary)
-        _put_in_place(temporary, folder)
-    except BaseException:
-        remove_tree(temporary)
-        raise
     return sum(int(entry["bytes"]) for entry in files.values())
-
-
-def _put_in_place(temporary: Path, folder: Path) -> None:
-    if folder.exists():
-        # A folder cannot be renamed over another. Between these two renames a crash leaves the old one
-        # under the name that ``resolve`` also looks for.
-        old = _old_name(folder)
-        remove_tree(old)
-        os.rename(folder, old)
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            os.rename(old, folder)
-            raise
-        fsync_folder(folder.parent)
-        remove_tree(old)
-    else:
-        os.rename(temporary, folder)
-        fsync_folder(folder.parent)
-
-
-def _old_name(folder: Path) -> Path:
-    return folder.parent / f".{folder.name}.old"
 
 
 def verify(folder: Path) -> dict[str, Any]:
@@ -219,7 +190,7 @@ def resolve(checkpoints: Path, which: str) -> Path:
     """
     if which == "last":
         return newest(checkpoints)[0]
-    for folder in (checkpoints / which, _old_name(checkpoints / which), Path(which)):
+    for folder in (checkpoints / which, replaced_name(checkpoints / which), Path(which)):
         if (folder / MANIFEST).is_file():
             return folder
     there = [name for name in ("best", "int8") if (checkpoints / name).is_dir()]

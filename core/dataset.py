@@ -67,7 +67,7 @@ def encode_segments(segments: Sequence[Segment], tokenizer: Tokenizer, bos: bool
     learn: list[bool] = [False] if bos else []
     for segment in segments:
         ids = tokenizer.encode(segment.text)
-        if segment.learn:
+        if segment.learn or segment.closed:
             ids.append(tokenizer.eos)
         tokens += ids
         learn += [segment.learn] * len(ids)
@@ -132,21 +132,21 @@ class _Builder:
         ids = iter(self._tokenizer.encode_batch([segment.text for row in rows for segment in row]))
         for record, row in zip(chunk, rows, strict=True):
             self._stats.rows += 1
-            pieces = [(segment.learn, next(ids)) for segment in row]
+            pieces = [(segment, next(ids)) for segment in row]
             if record.text:
                 self._add_text(pieces[0][1])
             else:
                 self._add_conversation(pieces, record)
 
-    def _add_conversation(self, pieces: list[tuple[bool, list[int]]], record: Record) -> None:
+    def _add_conversation(self, pieces: list[tuple[Segment, list[int]]], record: Record) -> None:
         bos = self._template.bos
         tokens = [self._tokenizer.bos] if bos else []
         learn = [False] * len(tokens)
-        for to_learn, ids in pieces:
-            if to_learn:
+        for segment, ids in pieces:
+            if segment.learn or segment.closed:
                 ids = [*ids, self._tokenizer.eos]
             tokens += ids
-            learn += [to_learn] * len(ids)
+            learn += [segment.learn] * len(ids)
         answer = len(pieces[-1][1]) + 1
         over = len(tokens) - self._longest
         if over > 0:

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from http.client import HTTPException
 from pathlib import Path
 
-from .errors import DataError
+from .errors import DataError, Phrase
 from .events import Event, Progress, State
 from .storage import file_sha256, make_private_folder
 
@@ -42,7 +42,7 @@ def download(url: str, sha256: str, target: Path) -> Generator[Event, None, None
         raise DataError(
             "{file} is not here and cannot be downloaded ({reason}); get it from {url} on another machine "
             "and put it at {path}, or train on a file of your own with --data FILE",
-            file=target.name, reason=_reason(problem), url=url, path=str(target.absolute()),
+            file=target.name, reason=reason_of(problem), url=url, path=str(target.absolute()),
         ) from None  # fmt: skip
     finally:
         temporary.unlink(missing_ok=True)
@@ -69,8 +69,10 @@ def _fetch(url: str, path: Path) -> Generator[Event, None, str]:
     return digest.hexdigest()
 
 
-def _reason(problem: Exception) -> str:
+def reason_of(problem: Exception) -> str:
     """What went wrong, in a few words: urllib wraps the system's error."""
+    if problem.args and isinstance(problem.args[0], Phrase):
+        return problem.args[0]
     inner = getattr(problem, "reason", problem)
     text = getattr(inner, "strerror", None) or str(inner) or type(problem).__name__
     return str(text).splitlines()[0][:120]

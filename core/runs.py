@@ -113,6 +113,11 @@ class Run:
         value = read_json(path, error=RunError)
         return value if isinstance(value, dict) else None
 
+    def imported(self) -> dict[str, Any] | None:
+        """Where the model of a run came from that was not trained here, else None."""
+        about = (self.report() or {}).get("imported")
+        return about if isinstance(about, dict) else None
+
     def write_report(self, report: dict[str, Any]) -> None:
         write_json(self.path / "report.json", report)
 

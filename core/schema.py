@@ -124,8 +124,10 @@ class DataConfig(Section):
     valid_fraction: float = _field(
         0.1, "Part of the training data kept for validation when 'valid' is empty.", ge=0.0, le=0.5
     )
-    template: Literal["teacher", "alpaca", "plain"] = _field(
-        "teacher", "How a question becomes a prompt: 用户/助手, Alpaca's headings, or the text as it is."
+    template: Literal["teacher", "alpaca", "plain", "seed"] = _field(
+        "teacher",
+        "How a question becomes a prompt: 用户/助手, Alpaca's headings, the text as it is, or the first as imported "
+        "seeds have it, with an end token before the answer.",
     )
     duplicates: Literal["drop", "keep"] = _field("drop", "What to do with rows that stand there exactly twice.")
     leaks: Literal["drop", "keep"] = _field("drop", "What to do with validation rows that are also trained on.")

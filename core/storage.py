@@ -113,12 +113,19 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         with open(path, "wb") as device:
             yield device
         return
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """``atomic_file`` for a writer that opens its file itself: a path beside, flushed and renamed at the end."""
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path)
     try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
+        yield temporary
+        with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         fsync_folder(path.parent)
@@ -126,6 +133,51 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
+    """Fill a folder whole or not at all: what is written into the one that is yielded appears under its name at the
+    end, in place of a folder that was there. An error leaves the old one and no half of the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    remove_tree(temporary)
+    try:
+        temporary.mkdir(mode=mode)
+        yield temporary
+        fsync_folder(temporary)
+        _put_in_place(temporary, path)
+    except BaseException:
+        remove_tree(temporary)
+        raise
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    if folder.exists():
+        # A folder cannot be renamed over another. Between these two renames a crash leaves the old one
+        # under the name that ``replaced_name`` says.
+        old = replaced_name(folder)
+        remove_tree(old)
+        os.rename(folder, old)
+        try:
+            os.rename(temporary, folder)
+        except OSError:
+            os.rename(old, folder)
+            raise
+        fsync_folder(folder.parent)
+        remove_tree(old)
+    else:
+        os.rename(temporary, folder)
+        fsync_folder(folder.parent)
+
+
+def replaced_name(folder: Path) -> Path:
+    """Where a folder is for the moment in which another takes its place."""
+    return folder.parent / f".{folder.name}.old"
 
 
 def write_text(path: Path, text: str) -> None:

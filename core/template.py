@@ -18,6 +18,8 @@ class Segment:
 
     text: str
     learn: bool
+    closed: bool = False
+    """The end token follows though nothing of it is learnt."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Template:
     """Shown before an answer where the user asks for it."""
     bos: bool = True
     """Rows begin with ``<bos>``; GPT-2's texts do not."""
+    closed: bool = False
+    """The end token stands between a question and its answer too."""
 
     def segments(self, record: Record) -> list[Segment]:
         """A whole row, answers included."""
@@ -47,7 +51,7 @@ class Template:
         given = self._opening(record.system)
         for turn in record.turns:
             given += self._question(turn)
-            found.append(Segment(given, learn=False))
+            found.append(Segment(given, learn=False, closed=self.closed))
             found.append(Segment(turn.completion, learn=True))
             given = self.after
         return found
@@ -73,6 +77,9 @@ _ALPACA = (
 TEMPLATES = {
     # seed 000: the two words its class sheets use
     "teacher": Template("teacher", "用户:", "\n助手:", "\n", system="系统:{text}\n", answer_label="回答:"),
+    # the same as the programs of seeds 000 and 001 have it: their tokenizer ends every prompt, in training and in use.
+    # For models that were trained so; a new one learns nothing from it.
+    "seed": Template("seed", "用户:", "\n助手:", "\n", system="系统:{text}\n", answer_label="回答:", closed=True),
     # the public Alpaca form: the input under its own heading, missing where there is none
     "alpaca": Template(
         "alpaca",

@@ -81,6 +81,11 @@ class Tokenizer:
         return bytes(_CHAR_TO_BYTE[char] for char in text if char in _CHAR_TO_BYTE)
 
     @property
+    def reads_everything(self) -> bool:
+        """Whether any text comes back as it was: all bytes are known. Characters, and the seeds' bytes, have gaps."""
+        return self.byte_level and set(_BYTE_TO_CHAR) <= set(self._inner.get_vocab())
+
+    @property
     def vocab_size(self) -> int:
         return int(self._inner.get_vocab_size())
 
@@ -131,13 +136,17 @@ class Tokenizer:
                 file=source,
                 kind=type(inner.model).__name__,
             )
-        if isinstance(inner.model, models.BPE) and not set(_BYTE_TO_CHAR) <= set(inner.get_vocab()):
+        lost = set(_BYTE_TO_CHAR) - set(inner.get_vocab()) if isinstance(inner.model, models.BPE) else set()
+        # The seeds' vocabularies know only the bytes of their corpus, and <unk>: good enough for the models that
+        # were trained with them, and for nothing else (``Tokenizer.reads_everything``).
+        if lost and inner.token_to_id(str(inner.model.unk_token)) is None:
             raise DataError("{file}: the byte alphabet is incomplete, some text could not be read", file=source)
         if set(inner.get_vocab().values()) != set(range(inner.get_vocab_size())):
             raise DataError("{file}: the numbers of its tokens have gaps or come twice", file=source)
         tokenizer = cls(inner)
+        known = "".join(char for char in _PROBE if not lost & {_BYTE_TO_CHAR[byte] for byte in char.encode()})
         try:
-            exact = tokenizer.decode(tokenizer.encode(_PROBE)) == _PROBE or not tokenizer.byte_level
+            exact = tokenizer.decode(tokenizer.encode(known)) == known or not tokenizer.byte_level
         except Exception:  # characters without <unk>
             exact = False
         if not exact:
@@ -168,7 +177,7 @@ class StreamDecoder:
 ALONE = {"digits": r"\p{N}", "characters": r"\p{Han}|\p{N}"}
 
 
-def _pre_tokenizer(pieces: str) -> pre_tokenizers.PreTokenizer:
+def pre_tokenizer(pieces: str) -> pre_tokenizers.PreTokenizer:
     """Where merges end. A Chinese name that is always the same tokens, whatever stands beside it, can be copied
     from a passage into an answer; whole words cost a third fewer tokens."""
     if pieces == "words":
@@ -189,7 +198,7 @@ def train_bpe(
     when the text has fewer pairs; compare with ``Tokenizer.vocab_size``.
     """
     inner = tokenizers.Tokenizer(models.BPE())
-    inner.pre_tokenizer = _pre_tokenizer(pieces)
+    inner.pre_tokenizer = pre_tokenizer(pieces)
     inner.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,

@@ -72,6 +72,13 @@ def train(
     if resume:
         if run is None:
             raise RunError("resume needs a run")
+        if run.imported():
+            raise RunError(
+                "{run}: this run was imported, there is no training in it to go on with; train it further in a new "
+                "run: gpt-tui train --from {name}",
+                run=str(run.path),
+                name=run.name,
+            )
         stored = run.config()
         config = stored if config is None else _resumed_config(stored, config)
     elif config is None:

@@ -17,11 +17,12 @@ PAIRS = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 
 
 def load_vocabulary(path: Path) -> Tokenizer:
-    """The tokenizer in a file, or in a folder with a ``tokenizer.json`` or GPT-2's files. Raises ``DataError``."""
+    """The tokenizer in a file, or in a folder with a ``tokenizer.json`` or GPT-2's files. Raises ``DataError``, also
+    for one that reads only some bytes: data to be trained on would be lost in it."""
     if not path.is_dir():
-        return Tokenizer.load(path)
+        return _whole(Tokenizer.load(path), path)
     if (path / "tokenizer.json").is_file():
-        return Tokenizer.load(path / "tokenizer.json")
+        return _whole(Tokenizer.load(path / "tokenizer.json"), path / "tokenizer.json")
     for tokens, merges in PAIRS:
         if (path / tokens).is_file() and (path / merges).is_file():
             return _gpt2(path / tokens, path / merges)
@@ -30,6 +31,12 @@ def load_vocabulary(path: Path) -> Tokenizer:
         "vocab.bpe",
         path=str(path),
     )
+
+
+def _whole(tokenizer: Tokenizer, path: Path) -> Tokenizer:
+    if tokenizer.byte_level and not tokenizer.reads_everything:
+        raise DataError("{file}: the byte alphabet is incomplete, some text could not be read", file=str(path))
+    return tokenizer
 
 
 def _gpt2(tokens_file: Path, merges_file: Path) -> Tokenizer:

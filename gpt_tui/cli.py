@@ -12,6 +12,8 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
+from types import ModuleType
 from typing import NoReturn
 
 from . import __version__
@@ -32,6 +34,9 @@ COMMANDS = {
     "plot": "draw the losses of runs",
     "watch": "watch a run that another process trains",
     "init": "write config.yaml and the corpus into a folder, for editing",
+    "import": "make a run of a model that was trained elsewhere",
+    "export": "write a run as files that other programs read",
+    "push": "upload a run to the Hugging Face hub",
 }
 
 EXAMPLES = """\
@@ -124,9 +129,14 @@ def build_parser(command: str | None) -> Parser:
             allow_abbrev=False,
         )
         if name == command:
-            import_module(f".commands.{name}", __package__).add_arguments(sub)
+            _module(name).add_arguments(sub)
             parser.command_parser = sub
     return parser
+
+
+def _module(command: str) -> ModuleType:
+    """The module of a command; one that is named like a word of Python has a line behind its name."""
+    return import_module(f".commands.{command}{'_' if iskeyword(command) else ''}", __package__)
 
 
 def _peek(arguments: Sequence[str]) -> tuple[str | None, str | None]:
@@ -179,7 +189,7 @@ def _run(args: argparse.Namespace) -> int:
         from .screen import open_app
 
         return open_app(args)
-    return int(import_module(f".commands.{args.command}", __package__).run(args))
+    return int(_module(args.command).run(args))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,6 +28,10 @@ SAMPLING = (
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """--run and --checkpoint."""
     parser.add_argument("--run", metavar="RUN", help=_("which run (default: the promoted or the newest)"))
+    add_checkpoint_argument(parser)
+
+
+def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint",
         metavar="last|best|int8|PATH",

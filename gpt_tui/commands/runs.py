@@ -77,6 +77,19 @@ def summary(run: Any) -> dict[str, Any]:
     return found | {key: _number(value) for key, value in numbers.items()}
 
 
+def _origin(about: Any) -> list[str]:
+    """Where an imported run came from; nothing for one that was trained here."""
+    if not isinstance(about, dict):
+        return []
+    from core.text import printable
+
+    found = [_("imported from: {source}").format(source=printable(str(about.get("source"))))]
+    for file in about.get("files") or []:
+        if isinstance(file, dict):
+            found.append(printable(f"  {file.get('name')}  {file.get('bytes')}  {file.get('sha256')}"))
+    return found
+
+
 def _number(value: Any) -> int | float | None:
     """A number of a file that others may have written, else None."""
     return value if type(value) in (int, float) and abs(value) < 1e15 else None
@@ -128,6 +141,8 @@ def _show(run: Any, as_json: bool) -> int:
     print(_("checkpoints: {names}").format(
         names=", ".join([p.name for p in step_checkpoints(run.checkpoints)]
                         + [n for n in ("best", "int8") if (run.checkpoints / n).is_dir()]) or "–"))  # fmt: skip
+    for line in _origin((report or {}).get("imported")):
+        print(line)
     for probe in (report or {}).get("probes") or []:
         if isinstance(probe, dict):
             mark = "✓" if probe.get("exact") else "✗"

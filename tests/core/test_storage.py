@@ -22,6 +22,8 @@ from core.errors import DataError, RunError, UserError
 from core.storage import (
     FolderLock,
     atomic_file,
+    atomic_folder,
+    atomic_path,
     make_private_folder,
     open_regular,
     read_bytes,
@@ -441,3 +443,47 @@ def test_a_lock_that_does_not_name_its_holder_still_holds(tmp_path: Path, text: 
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(RunError, match=r"process \? on \?"):
             FolderLock(path).acquire()
+
+
+# -- whole folders, and files that somebody else opens ------------------------------------------------------------
+
+
+def test_a_folder_appears_whole_and_takes_the_place_of_another(tmp_path: Path) -> None:
+    for text in ("first", "second"):
+        with atomic_folder(tmp_path / "out") as folder:
+            assert folder.parent == tmp_path
+            (folder / text).write_text(text)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["second"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_is_not_finished_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "first").touch()
+
+    def interrupted() -> None:
+        with atomic_folder(tmp_path / "out") as folder:
+            (folder / "second").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["first"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_path_that_somebody_else_writes_to(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "out") as temporary:
+        temporary.write_text("whole")
+        assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out").read_text() == "whole"
+
+    def interrupted() -> None:
+        with atomic_path(tmp_path / "out") as temporary:
+            temporary.write_text("half")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        interrupted()
+    assert (tmp_path / "out").read_text() == "whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

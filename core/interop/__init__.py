@@ -1,0 +1,1 @@
+"""Doors to other programs: models trained elsewhere come in, models trained here go out."""
