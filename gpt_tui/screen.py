@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from .i18n import _, set_language
 
 if TYPE_CHECKING:
     from core.config import Config
+    from core.schema import SamplingConfig
 
     from .app import GptApp
     from .desk import Desk
@@ -41,6 +43,10 @@ class Opening:
     ask: Path | None = None
     """Open this run in the Chat tab."""
     checkpoint: str = ""
+    sampling: Callable[[Config], SamplingConfig] | None = None
+    """How a model answers in the Chat tab, from its run's settings; None: as they say."""
+    seed: int | None = None
+    """For answers in the Chat tab."""
 
 
 def open_app(args: argparse.Namespace, opening: Opening | None = None) -> int:
@@ -147,7 +153,11 @@ def run_app(desk: Desk, sink: StderrSink, opening: Opening) -> int:
 
 def _begin(app: GptApp, opening: Opening) -> None:
     from .messages import OpenInChat, WatchRun
+    from .panes.chat import ChatPane
 
+    chat = app.main.panes["chat"]
+    assert isinstance(chat, ChatPane)
+    chat.preset(opening.sampling, opening.seed)
     if opening.watch is not None:
         app.on_watch_run(WatchRun(opening.watch))
     elif opening.ask is not None:

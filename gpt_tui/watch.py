@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.errors import RunError, UserError
 from core.events import KINDS, Event, Notice, Saved, Started, State, from_json
@@ -26,9 +26,6 @@ from .console import lines
 from .failure import Failure, explain
 from .history import History, Snapshot
 from .i18n import _
-
-if TYPE_CHECKING:
-    from core.runs import Run
 
 CHUNK = 1 << 20
 """Bytes read at a time, so that a long run shows its first points before its last are read."""
@@ -189,13 +186,6 @@ class WatchSource:
         self._heard = -math.inf  # when something last came, or the lock was looked at
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-
-    @property
-    def run(self) -> Run:
-        """The run; imports torch."""
-        from core.runs import Run
-
-        return Run(self.path)
 
     def snapshot(self) -> Snapshot:
         """The run as far as it has been read; may be called from any thread, at any rate."""

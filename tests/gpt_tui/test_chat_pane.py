@@ -25,7 +25,7 @@ from gpt_tui.panes.chat import ACTIONS, ChatPane
 from gpt_tui.widgets.answer import ExchangeView
 from gpt_tui.widgets.chat_options import OptionsPanel, Tick
 from gpt_tui.widgets.chat_prompt import Prompt, SafeInput
-from gpt_tui.zh_chat import TEXTS
+from gpt_tui.zh import TEXTS
 
 from .fake_chat import ChatApp, FakeChat, ask, opened, settled, until
 
@@ -486,10 +486,7 @@ def test_pasted_text_is_made_safe() -> None:
     drive(engine(), script)
 
 
-def test_the_language_can_change_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
-    import gpt_tui.zh
-
-    monkeypatch.setattr(gpt_tui.zh, "TEXTS", TEXTS)
+def test_the_language_can_change_in_the_middle() -> None:
     chat = engine()
 
     async def script(app: ChatApp, pilot: Pilot[None]) -> None:

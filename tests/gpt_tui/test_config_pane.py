@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from core.config import load_config, settings
-from gpt_tui import i18n, zh
+from gpt_tui import i18n
 from gpt_tui.app import GptApp
 from gpt_tui.config_text import same_settings
 from gpt_tui.desk import Desk
@@ -20,7 +20,7 @@ from gpt_tui.widgets.form_controls import SwitchBox, TextBox
 from gpt_tui.widgets.form_dialogs import SaveRecipe, TakeRecipe
 from gpt_tui.widgets.form_list import ListField
 from gpt_tui.widgets.form_row import FieldRow
-from gpt_tui.zh_config import TEXTS
+from gpt_tui.zh import TEXTS
 
 from .app_desk import Scene, begin, make_desk, play, screen_text, until
 from .fake_engine import FakeEngine
@@ -518,8 +518,6 @@ def test_coming_back_to_the_field_one_was_in(tmp_path: Path) -> None:
 
 
 def test_in_chinese_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zh, "TEXTS", {**zh.TEXTS, **TEXTS})
-
     async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
         await pilot.press("9", "9", "9", "down")
         await pilot.pause()
