@@ -19,6 +19,8 @@ import pytest
 
 from gpt_tui import cli, i18n
 
+from .idle import wait_for_idle
+
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Questions and answers that the run of ``trained`` knows by heart; short answers among them.
@@ -93,6 +95,13 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GPT_TUI_RUNS", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture(autouse=True)
+def _looks_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See ``idle.py``."""
+    for module in ("textual.pilot", "textual.app"):
+        monkeypatch.setattr(f"{module}.wait_for_idle", wait_for_idle)
 
 
 @pytest.fixture
