@@ -126,6 +126,8 @@ def base_of(config: Config) -> Config:
 
 def run_app(desk: Desk, sink: StderrSink, opening: Opening) -> int:
     """Open the screen, and when it has closed bring a training that is left to its end."""
+    from core.text import printable
+
     from .app import GptApp
     from .driver import screen_driver
     from .leaving import Leave, afterwards
@@ -133,12 +135,13 @@ def run_app(desk: Desk, sink: StderrSink, opening: Opening) -> int:
     app = GptApp(desk, driver_class=screen_driver(), when_open=lambda it: _begin(it, opening), warm_up=_import_torch)
     sink.open()
     leave = app.run()
+    said_in = printable(str(sink.path))  # the run's log while one is trained, else the app's own
     if leave is None or not leave.hung_up:
         sink.close()
     if leave is None:
         # The screen broke down. What is being trained must not suffer from it.
         print(
-            _("gpt-tui: the screen has failed – a fault in the program; details: {path}").format(path=sink.home),
+            _("gpt-tui: the screen has failed – a fault in the program; details: {path}").format(path=said_in),
             file=sys.stderr,
         )
         leave = Leave("headless", code=1)

@@ -217,13 +217,3 @@ def helpers() -> Any:
     return Helpers
 
 
-#: Tests of the app, which is still being put together with the engine: with ``make test-slow``, not by default.
-APP = {f"test_{name}" for name in (
-    "app", "chat_pane", "config_file", "config_pane", "data_pane", "estimates", "form", "runs_pane", "terminal",
-    "train_pane", "watch",
-)}  # fmt: skip
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    if item.path.stem in APP:
-        item.add_marker(pytest.mark.slow)

@@ -24,6 +24,8 @@ from gpt_tui.zh import TEXTS
 from .app_desk import begin, make_desk, play, screen_text, until
 from .fake_engine import FakeEngine
 
+TRAIN = ("train",)
+
 
 @pytest.fixture
 def chinese(monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -84,7 +86,7 @@ def test_quitting_without_a_training_just_leaves(tmp_path: Path) -> None:
         await pilot.press("q")
         await pilot.pause()
 
-    assert play(make_desk(tmp_path), scene).return_value == Leave("quit")
+    assert play(make_desk(tmp_path), scene, tabs=TRAIN).return_value == Leave("quit")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_quitting_during_a_training_asks(keys: list[str], leave: Leave | None, t
             assert app.desk.session.active
             assert app.screen is app.main
 
-    assert play(make_desk(tmp_path), scene).return_value == leave
+    assert play(make_desk(tmp_path), scene, tabs=TRAIN).return_value == leave
 
 
 def test_help_is_made_of_the_table_of_actions(tmp_path: Path) -> None:
@@ -202,7 +204,7 @@ def test_themes_are_remembered(tmp_path: Path) -> None:
         await pilot.pause()
         assert AppSettings(tmp_path / "app.json").get("theme", "") == app.theme != "ansi-light"
 
-    play(desk, scene)
+    play(desk, scene, tabs=TRAIN)
 
 
 @pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light", "textual-light"])
@@ -217,7 +219,7 @@ def test_states_are_words_and_signs_in_every_theme(theme: str, tmp_path: Path) -
         bar = app.main.query_one("#tab-train")
         assert bar.text_style.reverse, "the open tab is not told by its colour alone"  # type: ignore[attr-defined]
 
-    play(make_desk(tmp_path, FakeEngine(steps=20)), scene)
+    play(make_desk(tmp_path, FakeEngine(steps=20)), scene, tabs=TRAIN)
 
 
 def test_no_color(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +236,7 @@ def test_no_color(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "■ done" in text
         assert "o eval" in text
 
-    play(make_desk(tmp_path, FakeEngine(steps=40)), scene)
+    play(make_desk(tmp_path, FakeEngine(steps=40)), scene, tabs=TRAIN)
 
 
 def test_a_window_too_small_says_so_and_comes_back(tmp_path: Path) -> None:
@@ -249,7 +251,7 @@ def test_a_window_too_small_says_so_and_comes_back(tmp_path: Path) -> None:
         await pilot.pause()
         assert "1 Train" in screen_text(app)
 
-    play(make_desk(tmp_path), scene)
+    play(make_desk(tmp_path), scene, tabs=TRAIN)
 
 
 def test_panes_hear_of_beginning_and_end(tmp_path: Path) -> None:
@@ -279,7 +281,7 @@ def test_a_second_training_is_refused_with_a_line(tmp_path: Path) -> None:
         await pilot.pause()
         assert any("a training is running" in n.message for n in app._notifications)
 
-    play(make_desk(tmp_path), scene)
+    play(make_desk(tmp_path), scene, tabs=TRAIN)
 
 
 def test_watching_takes_the_place_of_the_own_training_and_gives_it_back(tmp_path: Path) -> None:
@@ -297,7 +299,7 @@ def test_watching_takes_the_place_of_the_own_training_and_gives_it_back(tmp_path
         assert app.desk.source is None
         assert app.desk.snapshot().live
 
-    play(make_desk(tmp_path), scene)
+    play(make_desk(tmp_path), scene, tabs=TRAIN)
 
 
 def test_open_in_chat_opens_the_tab_and_is_passed_on_once(tmp_path: Path) -> None:
@@ -320,7 +322,7 @@ def test_hangup_setting(tmp_path: Path) -> None:
         app.hang_up()
         await pilot.pause()
 
-    assert play(make_desk(tmp_path), scene).return_value == Leave("save", hung_up=True)
+    assert play(make_desk(tmp_path), scene, tabs=TRAIN).return_value == Leave("save", hung_up=True)
 
 
 def test_a_hang_up_leaves_the_training_alone(tmp_path: Path) -> None:
@@ -328,7 +330,7 @@ def test_a_hang_up_leaves_the_training_alone(tmp_path: Path) -> None:
         app.hang_up()
         await pilot.pause()
 
-    assert play(make_desk(tmp_path), scene).return_value == Leave("headless", hung_up=True)
+    assert play(make_desk(tmp_path), scene, tabs=TRAIN).return_value == Leave("headless", hung_up=True)
 
 
 def test_suspending_waits_for_the_pause_and_goes_on_afterwards(tmp_path: Path) -> None:
@@ -349,7 +351,7 @@ def test_suspending_waits_for_the_pause_and_goes_on_afterwards(tmp_path: Path) -
         await until(pilot, lambda: len(suspended_in) == 2)
         assert session.control.paused, "who paused himself finds it paused"
 
-    play(make_desk(tmp_path), scene)
+    play(make_desk(tmp_path), scene, tabs=TRAIN)
 
 
 def test_keys_as_people_read_them() -> None:

@@ -194,7 +194,8 @@ def test_a_screen_that_breaks_down_does_not_end_the_training(terminal: Open, tmp
     assert app.wait(30.0) == 1
     assert restored(app)
     assert "finished after 150 steps" in log_of(tmp_path)
-    assert "screen broken on purpose" in (tmp_path / "state" / "gpt-tui" / "app.log").read_text(encoding="utf-8")
+    named = app.output.partition("details: ")[2].split()[0]
+    assert "screen broken on purpose" in Path(named).read_text(encoding="utf-8")
 
 
 # -- where there is no terminal for it --------------------------------------------------------------------------

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,18 @@ from textual.widgets import Log, Static
 from core.errors import DataError
 from core.text import cell_width
 from gpt_tui.app import GptApp
+from gpt_tui.desk import Desk
 from gpt_tui.panes.train import ACTIONS, TrainPane
 from gpt_tui.widgets.answers import Answers
 from gpt_tui.widgets.plot import Plot
 
-from .app_desk import begin, make_desk, play, screen_text, until
+from .app_desk import Scene, begin, make_desk, screen_text, until
+from .app_desk import play as play_app
 from .fake_engine import FakeEngine
+
+
+def play(desk: Desk, scene: Scene, size: tuple[int, int] = (80, 24), tabs: Sequence[str] = ("train",)) -> GptApp:
+    return play_app(desk, scene, size, tabs)
 
 
 def text_of(app: GptApp, selector: str) -> str:
@@ -216,7 +223,7 @@ def test_the_log_is_kept_over_tabs_and_begins_anew_for_another_source(tmp_path: 
         app.tick()
         assert log.line_count > count
 
-    play(make_desk(tmp_path, FakeEngine(steps=20)), scene)
+    play(make_desk(tmp_path, FakeEngine(steps=20)), scene, tabs=("train", "runs"))
 
 
 def test_only_what_changed_is_painted_again(tmp_path: Path) -> None:
