@@ -34,7 +34,9 @@ def play(desk: Desk, scene: Scene, size: tuple[int, int] = (80, 24), tabs: Seque
     open: a tab costs as much time as the rest of the app."""
     with pytest.MonkeyPatch.context() as patch:
         if tabs:
-            patch.setattr(main, "PANES", sorted((row for row in PANES if row[0] in tabs), key=lambda r: tabs.index(r[0])))
+            patch.setattr(
+                main, "PANES", sorted((row for row in PANES if row[0] in tabs), key=lambda r: tabs.index(r[0]))
+            )
         return _play(GptApp(desk), scene, size)
 
 

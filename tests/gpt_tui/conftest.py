@@ -215,5 +215,3 @@ def helpers() -> Any:
         assert_harmless = staticmethod(assert_harmless)
 
     return Helpers
-
-

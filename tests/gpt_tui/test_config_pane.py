@@ -97,6 +97,7 @@ def in_tab(
     return desk
 
 
+@pytest.mark.slow
 def test_every_field_can_be_reached_and_is_seen(tmp_path: Path) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
         seen: list[str] = []
@@ -197,6 +198,7 @@ def test_what_fits_only_together(tmp_path: Path) -> None:
     in_tab(tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_values_are_written_as_always_when_the_field_is_left(tmp_path: Path) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
         row = await field(pane, pilot, "training.lr")
@@ -271,6 +273,7 @@ def test_stop_strings_can_be_added_changed_and_removed(tmp_path: Path) -> None:
     in_tab(tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_probes_are_questions_with_answers(tmp_path: Path) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
         row = await field(pane, pilot, "data.probes")
@@ -297,7 +300,9 @@ def test_finding_and_only_what_changed(tmp_path: Path) -> None:
             return [row.key for row in pane.form.open_rows()]
 
         await pilot.press("ctrl+f", *"loss")
-        await until(pilot, lambda: shown() == ["training.early_stopping_patience", "training.stop_loss", "training.figures"])
+        await until(
+            pilot, lambda: shown() == ["training.early_stopping_patience", "training.stop_loss", "training.figures"]
+        )
         await pilot.press("down")
         assert pane.form.current.key == "training.early_stopping_patience"  # type: ignore[union-attr]
         await pilot.press("ctrl+f", "x", "y")
@@ -313,6 +318,7 @@ def test_finding_and_only_what_changed(tmp_path: Path) -> None:
     in_tab(tmp_path, scene, desk_of(tmp_path, sampling__temperature=0.5))
 
 
+@pytest.mark.slow
 def test_the_groups_by_mouse(tmp_path: Path) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
         for name in sections()[1::2]:
@@ -393,7 +399,14 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
     in_tab(tmp_path, scene)
 
 
-@pytest.mark.parametrize(("key", "lr", "layers"), [("k", 0.5, 8), ("d", 0.001, 8), ("escape", 0.5, 4)])
+@pytest.mark.parametrize(
+    ("key", "lr", "layers"),
+    [
+        ("k", 0.5, 8),
+        pytest.param("d", 0.001, 8, marks=pytest.mark.slow),
+        pytest.param("escape", 0.5, 4, marks=pytest.mark.slow),
+    ],
+)
 def test_another_recipe_asks_about_changes(key: str, lr: float, layers: int, tmp_path: Path) -> None:
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "zz.yaml").write_text("model: {n_layer: 8}\ntraining: {max_steps: 9}\n")
@@ -411,6 +424,7 @@ def test_another_recipe_asks_about_changes(key: str, lr: float, layers: int, tmp
     in_tab(tmp_path, scene, desk_of(tmp_path, training__lr=0.5))
 
 
+@pytest.mark.slow
 def test_a_recipe_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "zz[bold].yaml").write_text("recipe: zz\nmodel: {n_layer: 800}\n")
@@ -424,6 +438,7 @@ def test_a_recipe_that_is_none(tmp_path: Path) -> None:
     in_tab(tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_copying_the_command_and_starting(tmp_path: Path) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
         await pilot.press("8", "ctrl+y")
@@ -470,6 +485,7 @@ def test_while_a_training_runs(tmp_path: Path) -> None:
     in_tab(tmp_path, scene, desk)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_shows_its_own_settings(tmp_path: Path) -> None:
     desk = desk_of(tmp_path)
     run = desk.runs_dir / "before"
@@ -521,6 +537,7 @@ def test_other_settings_on_the_desk_are_shown(tmp_path: Path) -> None:
     in_tab(tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_coming_back_to_the_field_one_was_in(tmp_path: Path) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
         await field(pane, pilot, "training.seed")
@@ -530,6 +547,7 @@ def test_coming_back_to_the_field_one_was_in(tmp_path: Path) -> None:
     in_tab(tmp_path, scene, tabs=("config", "train"))
 
 
+@pytest.mark.slow
 def test_in_chinese_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
         await pilot.press("9", "9", "9", "down")
@@ -548,6 +566,7 @@ def test_in_chinese_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     in_tab(tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_the_wide_window_shows_figures_beside_the_form(tmp_path: Path) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
         text = screen_text(app)

@@ -671,8 +671,10 @@ def test_resizing_lays_the_page_out_anew(tmp_path: Path) -> None:
         await pilot.pause()
         before = len(app.numbers())
         await pilot.resize_terminal(120, 40)
-        await pilot.pause()
-        await pilot.pause()
+        for _look in range(500):
+            if len(app.numbers()) > before:
+                break
+            await pilot.pause(0.02)
         assert len(app.numbers()) > before
         place = app.query_one("#rows-place", Static)
         assert str(place.content) == f"rows 1–{len(app.numbers())} of 60"

@@ -167,6 +167,7 @@ def test_a_line_without_end_is_passed_over(tmp_path: Path) -> None:
         json.dumps({**started().to_json(), "data": {"train": {"rows": 1}}}).encode(),
         json.dumps({**step(1).to_json(), "step": 10**30}).encode(),
     ],
+    ids=lambda line: line[:60].decode("ascii", "replace"),
 )  # fmt: skip
 def test_damaged_lines_are_no_events(damaged: bytes) -> None:
     assert parse_line(damaged) is None
