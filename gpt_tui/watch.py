@@ -23,6 +23,7 @@ from core.storage import FolderLock, open_regular
 from core.text import printable
 
 from .console import lines
+from .elsewhere import last_change
 from .failure import Failure, explain
 from .history import History, Snapshot
 from .i18n import _
@@ -283,7 +284,7 @@ def find_path(runs_dir: str | None, name: str | None) -> Path:
         found = [Path(name)] if name else list(folder.iterdir())
     except OSError:
         found = []
-    candidates = [folder / name, *found] if name else sorted(found, key=_last_change, reverse=True)
+    candidates = [folder / name, *found] if name else sorted(found, key=last_change, reverse=True)
     for candidate in candidates:
         try:
             if (candidate / "config.yaml").is_file():
@@ -293,12 +294,3 @@ def find_path(runs_dir: str | None, name: str | None) -> Path:
     from core.runs import find_run  # imports torch: only to say what there is
 
     return find_run(folder, name).path
-
-
-def _last_change(path: Path) -> float:
-    for name in ("metrics.jsonl", "config.yaml"):
-        try:
-            return os.stat(path / name).st_mtime
-        except OSError:
-            continue
-    return 0.0

@@ -181,6 +181,7 @@ def test_chinese_and_switching_the_language(tmp_path: Path) -> None:
         assert "live answers" in text
         assert "Start" in text
         assert "训练中" not in text
+        assert app.main.pane.has_focus_within
         assert app.settings.get("language", "") == "en"
         for number in "23451":
             await pilot.press(f"alt+{number}")
@@ -189,6 +190,21 @@ def test_chinese_and_switching_the_language(tmp_path: Path) -> None:
         assert "训练中" in screen_text(app)
         log = app.main.query_one("#train-log")
         assert log.line_count > 5, "nothing is lost on the way"  # type: ignore[attr-defined]
+
+    play(make_desk(tmp_path), scene)
+
+
+@pytest.mark.slow
+def test_the_focus_stays_in_the_open_tab_when_the_language_changes(tmp_path: Path) -> None:
+    async def scene(app: GptApp, pilot: Pilot[Any]) -> None:
+        for number, (name, _class, _label) in enumerate(PANES, 1):
+            await pilot.press(f"alt+{number}")
+            pane = app.main.panes[name]
+            await until(pilot, lambda pane=pane: pane.has_focus_within)  # type: ignore[misc]
+            kind = type(app.focused)
+            await pilot.press("f2")
+            await until(pilot, lambda pane=pane, kind=kind: pane.has_focus_within and type(app.focused) is kind)  # type: ignore[misc]
+            assert app.main.current == name
 
     play(make_desk(tmp_path), scene)
 
