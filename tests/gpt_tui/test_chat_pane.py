@@ -44,9 +44,11 @@ def engine(*entries: Entry) -> FakeChat:
 
 
 def drive(
-    chat: FakeChat | None, script: Script, size: tuple[int, int] = (80, 24), runs: Path = Path("/runs")
-) -> ChatApp:
+    chat: FakeChat | None, script: Script, size: tuple[int, int] = (80, 24), runs: Path = Path("/runs"),
+    preset: Callable[[ChatPane], None] = lambda pane: None,
+) -> ChatApp:  # fmt: skip
     app = ChatApp(chat, runs)
+    preset(app.pane)
 
     async def main() -> None:
         async with app.run_test(size=size) as pilot:
@@ -575,8 +577,13 @@ def test_a_real_small_model_answers(tmp_path: Path) -> None:
     checkpoint.save(checkpoint.step_folder(run.checkpoints, 5), state, tokenizer.to_json(), weights)
     checkpoint.save(run.checkpoints / "int8", state, tokenizer.to_json(), quantize_weights(model, weights))
 
+    def preset(pane: ChatPane) -> None:
+        """As ``gpt-tui chat --temperature 1.3 --seed 7`` does."""
+        pane.preset(lambda config: config.sampling.model_copy(update={"temperature": 1.3}), 7)
+
     async def script(app: ChatApp, pilot: Pilot[None]) -> None:
         assert "✓ step 5 · fp32" in app.screen_text()
+        assert "T 1.3 · seed 7 · ≤ 12" in app.screen_text()
         await ask(app, pilot, "你好")
         exchange = app.pane.room.conversation.exchanges[0]
         assert exchange.error == ""
@@ -595,5 +602,5 @@ def test_a_real_small_model_answers(tmp_path: Path) -> None:
 
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    drive(None, script, runs=tmp_path / "runs")
+    drive(None, script, runs=tmp_path / "runs", preset=preset)
     assert torch.equal(before, torch.get_rng_state())  # a training beside it draws its dropout from there
