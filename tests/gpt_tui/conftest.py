@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from gpt_tui import cli, i18n
+from gpt_tui import cli, i18n, screen
+from gpt_tui.screen import Opening
 
 from .idle import wait_for_idle
 
@@ -125,6 +126,21 @@ def gpt_tui(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
         return done
 
     return run
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Opening]:
+    """What the app would have been opened with, in an empty folder, as if a terminal were there."""
+    found: list[Opening] = []
+
+    def open_app(args: Any, opening: Opening | None = None) -> int:
+        found.append(opening or Opening())
+        return 0
+
+    monkeypatch.setattr(screen, "why_not", lambda: "")
+    monkeypatch.setattr(screen, "open_app", open_app)
+    monkeypatch.chdir(tmp_path)
+    return found
 
 
 def assert_harmless(text: str) -> None:

@@ -1,31 +1,20 @@
 """``gpt-tui chat`` in a terminal: what the app is opened with."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core.config import Config
 from core.default import Default, write_default
-from gpt_tui import cli, screen
+from gpt_tui import cli
 from gpt_tui.screen import Opening
 
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Opening]:
-    found: list[Opening] = []
-
-    def open_app(args: Any, opening: Opening | None = None) -> int:
-        found.append(opening or Opening())
-        return 0
-
-    monkeypatch.setattr(screen, "why_not", lambda: "")
-    monkeypatch.setattr(screen, "open_app", open_app)
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def _two_runs(opened: list[Opening]) -> None:
     for name in ("a", "b"):
-        (tmp_path / "runs" / name).mkdir(parents=True)
-        (tmp_path / "runs" / name / "config.yaml").write_text("recipe: teacher\n", encoding="utf-8")
-    return found
+        Path("runs", name).mkdir(parents=True)
+        Path("runs", name, "config.yaml").write_text("recipe: teacher\n", encoding="utf-8")
 
 
 def test_the_chat_tab_finds_the_newest_run_itself(opened: list[Opening]) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -240,6 +241,20 @@ def test_a_terminal_that_will_not_do(size: tuple[int, int], term: str, words: st
         assert "\x1b" not in app.output
     finally:
         app.close()
+
+
+@pytest.mark.slow
+def test_a_training_into_a_pipe_is_plain_lines(
+    shell: Callable[..., subprocess.Popen[bytes]], qa: Path, helpers: Any, tmp_path: Path
+) -> None:
+    process = shell(
+        "--no-ui", "train", "--data", qa, "--valid", qa, "--run", "a", "--steps", "20", *helpers.tiny, cwd=tmp_path,
+        env={"TERM": "xterm-256color", "FORCE_COLOR": "1", "COLORTERM": "truecolor"},
+    )  # fmt: skip
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    helpers.assert_harmless(out.decode())
+    assert "20/20" in out.decode()
 
 
 @pytest.mark.slow

@@ -2,27 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core.events import Event, Step
-from gpt_tui import cli, screen
+from gpt_tui import cli
 from gpt_tui.screen import Opening
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Opening]:
-    found: list[Opening] = []
-
-    def open_app(args: Any, opening: Opening | None = None) -> int:
-        found.append(opening or Opening())
-        return 0
-
-    monkeypatch.setattr(screen, "why_not", lambda: "")
-    monkeypatch.setattr(screen, "open_app", open_app)
-    monkeypatch.chdir(tmp_path)
-    return found
 
 
 def make_run(folder: Path, name: str, *events: Event) -> Path:
