@@ -126,6 +126,8 @@ class TrainPane(Pane):
 
     def tick(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        if not self._composed:
+            return
         if snapshot.can_start and self._ticks % TICKS_BETWEEN_LOOKS == 0:
             self.run_worker(self._look_elsewhere, thread=True, group="elsewhere", exit_on_error=False)
         self._ticks += 1
@@ -139,9 +141,14 @@ class TrainPane(Pane):
             self._possible = possible
             self.refresh_bindings()
 
+    @property
+    def _composed(self) -> bool:
+        """False for the moment in which another language composes the parts anew; the log is the last of them."""
+        return bool(self.children) and self.children[-1].id == "train-log"
+
     def _show_text(self, snapshot: Snapshot) -> None:
         width = self.size.width - 2
-        if width < 10:
+        if width < 10 or not self._composed:
             return
         memory = resident_memory() if snapshot.live else None
         self._update("#train-state", state_line(snapshot, self.desk.config.recipe, width))
@@ -157,9 +164,8 @@ class TrainPane(Pane):
 
     def on_train_pane_elsewhere(self, message: Elsewhere) -> None:
         message.stop()
-        if message.run != self._elsewhere:
-            self._elsewhere = message.run
-            self._show_text(self._snapshot)
+        self._elsewhere = message.run
+        self._show_text(self._snapshot)
 
     def _update(self, selector: str, content: object) -> None:
         """Repaint only what reads differently."""
