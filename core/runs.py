@@ -68,12 +68,7 @@ class Run:
         Raises ``RunError`` if the run exists. One that failed before its first step, say over a misspelt
         file, is made anew.
         """
-        if self.exists() and self.has_begun():
-            raise RunError(
-                "{run}: this run exists already; go on with --resume {name} or choose another --run name",
-                run=str(self.path),
-                name=self.name,
-            )
+        self.check_free()
         try:
             make_private_folder(self.path)
             self.metrics.unlink(missing_ok=True)
@@ -84,6 +79,15 @@ class Run:
                 run=str(self.path),
                 reason=problem.strerror or str(problem),
             ) from None
+
+    def check_free(self) -> None:
+        """Raises ``RunError`` where something was learnt already."""
+        if self.exists() and self.has_begun():
+            raise RunError(
+                "{run}: this run exists already; go on with --resume {name} or choose another --run name",
+                run=str(self.path),
+                name=self.name,
+            )
 
     def has_begun(self) -> bool:
         """Whether anything was learnt in it, or is about to be."""

@@ -13,16 +13,11 @@ from .history import Snapshot
 from .session import Session
 
 if TYPE_CHECKING:
-    from core.runs import Run
-
     from .settings import AppSettings
 
 
 class Source(Protocol):
     """Anything the Train tab can show in place of the app's own training: a run watched from its file."""
-
-    @property
-    def run(self) -> Run: ...
 
     def snapshot(self) -> Snapshot: ...
 
@@ -60,11 +55,6 @@ class Desk:
     """What the Train tab shows instead of ``session``; see ``WatchRun``."""
     settings: AppSettings | None = None
     """What the app remembers from one start to the next."""
-
-    @property
-    def watching(self) -> Run | None:
-        """The run that is watched from its file."""
-        return None if self.source is None else self.source.run
 
     def snapshot(self) -> Snapshot:
         """What the Train tab shows now."""

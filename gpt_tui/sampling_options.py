@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .i18n import _
 
 if TYPE_CHECKING:
+    from core.config import Config
     from core.runs import LoadedModel
     from core.schema import SamplingConfig
 
@@ -65,8 +66,8 @@ def load_model(args: argparse.Namespace) -> LoadedModel:
     return load_run(args.run, args.checkpoint, args.runs_dir)
 
 
-def sampling_of(args: argparse.Namespace, loaded: LoadedModel) -> SamplingConfig:
-    """The run's sampling settings with the options on top. Raises ``ConfigError`` for one out of bounds."""
+def sampling_of(args: argparse.Namespace, config: Config) -> SamplingConfig:
+    """A run's sampling settings with the options on top. Raises ``ConfigError`` for one out of bounds."""
     from core.yamlio import parse_scalar
 
     changes: dict[str, Any] = {}
@@ -78,8 +79,8 @@ def sampling_of(args: argparse.Namespace, loaded: LoadedModel) -> SamplingConfig
         changes["sampling.stop"] = [unescape(text) for text in args.stop]
     minimum, maximum = changes.get("sampling.min_new_tokens"), changes.get("sampling.max_new_tokens")
     if isinstance(maximum, int) and minimum is None and maximum >= 1:
-        changes["sampling.min_new_tokens"] = min(maximum, loaded.config.sampling.min_new_tokens)
-    return loaded.config.update(changes).sampling
+        changes["sampling.min_new_tokens"] = min(maximum, config.sampling.min_new_tokens)
+    return config.update(changes).sampling
 
 
 def unescape(text: str) -> str:

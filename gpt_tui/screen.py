@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from .i18n import _, set_language
 
 if TYPE_CHECKING:
     from core.config import Config
+    from core.schema import SamplingConfig
 
     from .app import GptApp
     from .desk import Desk
@@ -41,6 +43,10 @@ class Opening:
     ask: Path | None = None
     """Open this run in the Chat tab."""
     checkpoint: str = ""
+    sampling: Callable[[Config], SamplingConfig] | None = None
+    """How a model answers in the Chat tab, from its run's settings; None: as they say."""
+    seed: int | None = None
+    """For answers in the Chat tab."""
 
 
 def open_app(args: argparse.Namespace, opening: Opening | None = None) -> int:
@@ -120,6 +126,8 @@ def base_of(config: Config) -> Config:
 
 def run_app(desk: Desk, sink: StderrSink, opening: Opening) -> int:
     """Open the screen, and when it has closed bring a training that is left to its end."""
+    from core.text import printable
+
     from .app import GptApp
     from .driver import screen_driver
     from .leaving import Leave, afterwards
@@ -127,12 +135,13 @@ def run_app(desk: Desk, sink: StderrSink, opening: Opening) -> int:
     app = GptApp(desk, driver_class=screen_driver(), when_open=lambda it: _begin(it, opening), warm_up=_import_torch)
     sink.open()
     leave = app.run()
+    said_in = printable(str(sink.path))  # the run's log while one is trained, else the app's own
     if leave is None or not leave.hung_up:
         sink.close()
     if leave is None:
         # The screen broke down. What is being trained must not suffer from it.
         print(
-            _("gpt-tui: the screen has failed – a fault in the program; details: {path}").format(path=sink.home),
+            _("gpt-tui: the screen has failed – a fault in the program; details: {path}").format(path=said_in),
             file=sys.stderr,
         )
         leave = Leave("headless", code=1)
@@ -147,7 +156,11 @@ def run_app(desk: Desk, sink: StderrSink, opening: Opening) -> int:
 
 def _begin(app: GptApp, opening: Opening) -> None:
     from .messages import OpenInChat, WatchRun
+    from .panes.chat import ChatPane
 
+    chat = app.main.panes["chat"]
+    assert isinstance(chat, ChatPane)
+    chat.preset(opening.sampling, opening.seed)
     if opening.watch is not None:
         app.on_watch_run(WatchRun(opening.watch))
     elif opening.ask is not None:

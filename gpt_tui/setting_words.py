@@ -1,7 +1,7 @@
 """A setting in words, in the chosen language: its help, its unit, what may be written, what is wrong with it.
 
-``Setting.allowed()`` and the messages of the schema come as whole English sentences with numbers in them. To
-translate such a sentence its numbers are lifted out: "from 1 to 96" is looked up as "from {0} to {1}".
+The messages of the schema come as whole English sentences with numbers in them. To translate such a sentence its
+numbers are lifted out: "n_embd (250) must be …" is looked up as "n_embd ({0}) must be …".
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import re
 from core.config import Setting
 from core.text import printable
 
+from . import i18n
 from .i18n import _
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?!\w)")
-_OR_EMPTY = " or empty"
-_ONE_OF = "one of "
 
 #: Sections of the schema as headings; what stands outside all of them is about the recipe itself.
 SECTIONS = {
@@ -59,14 +58,7 @@ def translated(sentence: str) -> str:
 
 def allowed_text(setting: Setting) -> str:
     """``Setting.allowed()`` in the chosen language."""
-    words = setting.allowed()
-    optional = words.endswith(_OR_EMPTY)
-    words = words.removesuffix(_OR_EMPTY)
-    if words.startswith(_ONE_OF):
-        words = _("one of {names}").format(names=words.removeprefix(_ONE_OF))
-    else:
-        words = translated(words)
-    return words + (_(" or empty") if optional else "")
+    return i18n.translated(setting.allowed())
 
 
 def value_text(value: object) -> str:

@@ -12,6 +12,8 @@ class StderrSink:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.path = home
+        """The file that descriptor 2 points at now, or pointed at last."""
         self._lock = threading.Lock()
         self._original: int | None = None
 
@@ -49,3 +51,4 @@ class StderrSink:
             target = os.open(os.devnull, os.O_WRONLY)
         os.dup2(target, 2)
         os.close(target)
+        self.path = path

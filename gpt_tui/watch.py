@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.errors import RunError, UserError
 from core.events import KINDS, Event, Notice, Saved, Started, State, from_json
@@ -23,12 +23,10 @@ from core.storage import FolderLock, open_regular
 from core.text import printable
 
 from .console import lines
+from .elsewhere import last_change
 from .failure import Failure, explain
 from .history import History, Snapshot
 from .i18n import _
-
-if TYPE_CHECKING:
-    from core.runs import Run
 
 CHUNK = 1 << 20
 """Bytes read at a time, so that a long run shows its first points before its last are read."""
@@ -190,13 +188,6 @@ class WatchSource:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    @property
-    def run(self) -> Run:
-        """The run; imports torch."""
-        from core.runs import Run
-
-        return Run(self.path)
-
     def snapshot(self) -> Snapshot:
         """The run as far as it has been read; may be called from any thread, at any rate."""
         with self._lock:
@@ -293,7 +284,7 @@ def find_path(runs_dir: str | None, name: str | None) -> Path:
         found = [Path(name)] if name else list(folder.iterdir())
     except OSError:
         found = []
-    candidates = [folder / name, *found] if name else sorted(found, key=_last_change, reverse=True)
+    candidates = [folder / name, *found] if name else sorted(found, key=last_change, reverse=True)
     for candidate in candidates:
         try:
             if (candidate / "config.yaml").is_file():
@@ -303,12 +294,3 @@ def find_path(runs_dir: str | None, name: str | None) -> Path:
     from core.runs import find_run  # imports torch: only to say what there is
 
     return find_run(folder, name).path
-
-
-def _last_change(path: Path) -> float:
-    for name in ("metrics.jsonl", "config.yaml"):
-        try:
-            return os.stat(path / name).st_mtime
-        except OSError:
-            continue
-    return 0.0

@@ -159,6 +159,8 @@ TEXTS: dict[str, str] = {
     "Choose the plot that the keys are meant for.": "选择按键作用于哪张图。",
     "Whole view": "还原",
     "Take back cursor, zoom and maximizing.": "依次取消光标、缩放和放大。",
+    "Show the run that another process is training.": "显示另一个进程正在训练的运行。",
+    "{run} is being trained outside this app; v shows it": "{run} 正在别处训练；按 v 观看",
     "Stop watching": "停止观看",
     "Show this app's own training again.": "重新显示本程序自己的训练。",
     "log": "日志",

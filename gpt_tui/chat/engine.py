@@ -6,14 +6,16 @@ Every function here runs in the answering thread, and torch is imported there on
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from .records import LIVE, Choice, Ending, Facts, Piece, Question, Voice
 
 if TYPE_CHECKING:
+    from core.config import Config
     from core.runs import LoadedModel
+    from core.schema import SamplingConfig
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class ModelEngine:
     def __init__(self, live_model: Callable[[], LoadedModel], is_training: Callable[[], bool]) -> None:
         self._live_model = live_model
         self._is_training = is_training
+        self.sampling_of: Callable[[Config], SamplingConfig] = lambda config: config.sampling
+        """How a model answers unless a question says otherwise; may raise ``ConfigError``."""
 
     def runs(self, folder: Path) -> list[Entry]:
         from core.runs import list_runs
@@ -92,7 +96,8 @@ class ModelEngine:
             sum(count_parameters(loaded.model.config, loaded.model.vocab_size).values()),
             0 if choice.live else loaded.bytes,
         )
-        return Voice(loaded, loaded.config, facts)
+        config = loaded.config.model_copy(update={"sampling": self.sampling_of(loaded.config)})
+        return Voice(replace(loaded, config=config), config, facts)
 
     def ask(self, voice: Voice, question: Question) -> Iterator[Piece | Ending]:
         from core.generate import Token, generate

@@ -36,6 +36,8 @@ class Room:
         self.looks: dict[Choice, Reply] = {}
         """Models being loaded, or loaded, to be looked at."""
         self.pairs: list[Pair] = []
+        self.seed: int | None = None
+        """The seed of a run that was given no other."""
         self.listed = False
         """Whether somebody has looked which runs there are."""
         self.warning = ""
@@ -91,7 +93,7 @@ class Room:
 
     @property
     def options(self) -> Options:
-        return self._options.get(self._key, Options())
+        return self._options.get(self._key, Options(seed=self.seed))
 
     @options.setter
     def options(self, options: Options) -> None:

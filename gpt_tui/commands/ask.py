@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     loaded = load_model(args)
-    sampling = sampling_of(args, loaded)
+    sampling = sampling_of(args, loaded.config)
     if args.json:
         print(json_line(answer_json(loaded, args.text, sampling, args.seed)))
     else:

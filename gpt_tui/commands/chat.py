@@ -1,9 +1,11 @@
-"""``gpt-tui chat``: with ``--no-ui`` a question per line of standard input, an answer per line out."""
+"""``gpt-tui chat``: the app's Chat tab; without a terminal, or with ``--no-ui``, a line out for each line in."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
+from functools import partial
 
 from ..format import json_line
 from ..i18n import _
@@ -18,8 +20,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..screen import why_not
+
+    # --json and --show-label are about printed lines.
+    if args.no_ui or args.json or args.show_label or why_not():
+        return _by_lines(args)
+    return _in_the_app(args)
+
+
+def _in_the_app(args: argparse.Namespace) -> int:
+    from core.config import Config
+
+    from ..desk import runs_folder
+    from ..screen import Opening, open_app
+
+    sampling_of(args, Config())  # what is out of bounds is said before the screen opens
+    how = Opening(tab="chat", sampling=partial(sampling_of, args), seed=args.seed)
+    folder = runs_folder(args.runs_dir)
+    if args.run is None and args.checkpoint is None and not (folder / "default.json").is_file():
+        return open_app(args, how)  # the tab finds the newest run by itself, behind the first paint
+    from core.default import choose_run
+
+    run, checkpoint = choose_run(folder, args.run, args.checkpoint)
+    return open_app(args, replace(how, ask=run.path, checkpoint=checkpoint))
+
+
+def _by_lines(args: argparse.Namespace) -> int:
     loaded = load_model(args)
-    sampling = sampling_of(args, loaded)
+    sampling = sampling_of(args, loaded.config)
     interactive = sys.stdin.isatty()
     if interactive:
         print(_("ask away; an empty line or Ctrl+D ends"), file=sys.stderr)

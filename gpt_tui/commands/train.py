@@ -159,12 +159,9 @@ def _check_name(args: argparse.Namespace) -> None:
     folder = runs_folder(args.runs_dir)
     if re.fullmatch(r"\w[\w.-]*", args.run) and not (folder / args.run / "config.yaml").exists():
         return
-    from core.config import Config
     from core.runs import new_run
 
-    target = new_run(folder, args.run, "")
-    if target.exists():
-        target.create(Config())  # says that it exists, and what to do
+    new_run(folder, args.run, "").check_free()
 
 
 def _run_to_go_on(args: argparse.Namespace) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ from ..widgets.dialogue import Dialogue
 from .base import Pane
 
 if TYPE_CHECKING:
+    from core.config import Config
+    from core.schema import SamplingConfig
+
     from ..desk import Desk
     from ..history import Snapshot
 
@@ -65,6 +69,12 @@ class ChatPane(Pane):
         """Whether the parts are there: while the language changes they are not."""
         self._seen: object = None
         self._forget_asked = False
+
+    def preset(self, sampling: Callable[[Config], SamplingConfig] | None, seed: int | None) -> None:
+        """How models answer from the first question on, as the command line asks for; before any is loaded."""
+        if sampling is not None and isinstance(self.room.engine, ModelEngine):
+            self.room.engine.sampling_of = sampling
+        self.room.seed = seed
 
     def compose(self) -> ComposeResult:
         yield ModelPicker(id="model-a")

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Log, Static
 
 from core.machine import resident_memory
+from core.text import printable, shorten
 
 from ..actions import Action, key_bindings
 from ..curves import Series
+from ..elsewhere import trained_elsewhere
 from ..history import Snapshot
 from ..i18n import _
-from ..messages import StartTraining
+from ..messages import StartTraining, WatchRun
 from ..widgets.answers import Answers
 from ..widgets.figures import figures, progress_line, state_line
 from ..widgets.plot import Plot
@@ -47,9 +52,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("cursor(10)", "shift+right", "Far right", "Ten columns to the right.", footer=False),
     Action("next_plot", "n", "Next plot", "Choose the plot that the keys are meant for.", footer=False),
     Action("clear", "escape", "Whole view", "Take back cursor, zoom and maximizing.", footer=False),
+    Action("watch", "v", "Watch", "Show the run that another process is training.", footer=False),
     Action("unwatch", "u", "Stop watching", "Show this app's own training again.", footer=False),
 )  # fmt: skip
 
+TICKS_BETWEEN_LOOKS = 6  # for runs that others train; of half a second each
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97)
 DRAWING_SHARE = 0.02  # of one core, for plots during a training; one drawing takes about 20 ms at 120×40
 
@@ -58,6 +65,12 @@ class TrainPane(Pane):
     """Draws what the snapshot says; knows nothing of threads."""
 
     BINDINGS: ClassVar[list[BindingType]] = key_bindings(ACTIONS)
+
+    @dataclass
+    class Elsewhere(Message):
+        """Somebody has looked which run another process trains."""
+
+        run: Path | None
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -68,6 +81,8 @@ class TrainPane(Pane):
         self._max: Widget | None = None
         self._drawn_for: Hashable = None
         self._next_drawing = 0.0
+        self._elsewhere: Path | None = None
+        self._ticks = 0
         remembered = desk.settings.get("plot.smoothing", 0.6) if desk.settings else 0.6
         self._smoothing = remembered if remembered in SMOOTHINGS else 0.6
 
@@ -111,6 +126,11 @@ class TrainPane(Pane):
 
     def tick(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        if not self._composed:
+            return
+        if snapshot.can_start and self._ticks % TICKS_BETWEEN_LOOKS == 0:
+            self.run_worker(self._look_elsewhere, thread=True, group="elsewhere", exit_on_error=False)
+        self._ticks += 1
         self._show_text(snapshot)
         self.query_one(Answers).show(snapshot.probes, full=isinstance(self._max, Answers))
         if self._is_due(snapshot):
@@ -121,14 +141,31 @@ class TrainPane(Pane):
             self._possible = possible
             self.refresh_bindings()
 
+    @property
+    def _composed(self) -> bool:
+        """False for the moment in which another language composes the parts anew; the log is the last of them."""
+        return bool(self.children) and self.children[-1].id == "train-log"
+
     def _show_text(self, snapshot: Snapshot) -> None:
         width = self.size.width - 2
-        if width < 10:
+        if width < 10 or not self._composed:
             return
         memory = resident_memory() if snapshot.live else None
         self._update("#train-state", state_line(snapshot, self.desk.config.recipe, width))
-        self._update("#train-progress", progress_line(snapshot, width))
+        progress = progress_line(snapshot, width)
+        if snapshot.can_start and self._elsewhere is not None:
+            text = _("{run} is being trained outside this app; v shows it").format(run=printable(self._elsewhere.name))
+            progress = Content(shorten(text, width))
+        self._update("#train-progress", progress)
         self._update("#train-figures", figures(snapshot, memory, width))
+
+    def _look_elsewhere(self) -> None:
+        self.post_message(self.Elsewhere(trained_elsewhere(self.desk.runs_dir)))
+
+    def on_train_pane_elsewhere(self, message: Elsewhere) -> None:
+        message.stop()
+        self._elsewhere = message.run
+        self._show_text(self._snapshot)
 
     def _update(self, selector: str, content: object) -> None:
         """Repaint only what reads differently."""
@@ -188,6 +225,7 @@ class TrainPane(Pane):
             "resume": self._can_resume(),
             "stop": snapshot.can_stop,
             "save": snapshot.can_save,
+            "watch": snapshot.can_start and self._elsewhere is not None,
             "unwatch": not snapshot.live,
         }.get(action, True)
         return True if possible else None
@@ -221,9 +259,10 @@ class TrainPane(Pane):
     def action_save(self) -> None:
         self.desk.session.save_now()
 
-    def action_unwatch(self) -> None:
-        from ..messages import WatchRun
+    def action_watch(self) -> None:
+        self.post_message(WatchRun(self._elsewhere))
 
+    def action_unwatch(self) -> None:
         self.post_message(WatchRun(None))
 
     # -- looking ----------------------------------------------------------------------------------------------

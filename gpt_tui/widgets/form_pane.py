@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.message import Message
 from textual.widgets import OptionList, Static
 
@@ -113,7 +114,12 @@ class FormPane(Pane):
     @property
     def _ready(self) -> bool:
         """Not before the parts are made, nor while they are made anew or taken down."""
-        return all(self.query(part) for part in ("#config-find", "#config-groups", "#config-note", "#config-readouts"))
+        try:
+            for part in ("#config-find", "#config-groups", "#config-note", "#config-readouts"):
+                self.query_one(part)  # remembered by the pane; a query walks over all the rows of the form
+        except NoMatches:
+            return False
+        return True
 
     async def _build(self) -> None:
         """The form itself is made when the tab is first opened: the app's first paint does not wait for it."""

@@ -51,6 +51,7 @@ def draw(
     figure = plotext
     figure.clear_figure()
     figure.theme("clear")
+    figure.limit_size(False, False)  # or it stops at the size that it takes the terminal for: 80×24 in the app
     figure.plot_size(width, height)
     figure.frame(False)
     figure.xlim(*x)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 
 from core.config import load_config
+from gpt_tui.actions import PANES
 from gpt_tui.app import GptApp
 from gpt_tui.desk import Desk
+from gpt_tui.screens import main
 from gpt_tui.session import Session
 from gpt_tui.settings import AppSettings
 
@@ -26,9 +29,19 @@ def make_desk(folder: Path, engine: FakeEngine | None = None) -> Desk:
     return Desk(config, config, folder, session=session, settings=AppSettings())
 
 
-def play(desk: Desk, scene: Scene, size: tuple[int, int] = (80, 24)) -> GptApp:
-    """Run a scene in the app; a training that is left over is ended."""
-    app = GptApp(desk)
+def play(desk: Desk, scene: Scene, size: tuple[int, int] = (80, 24), tabs: Sequence[str] = ()) -> GptApp:
+    """Run a scene in the app; a training that is left over is ended. With ``tabs`` it has only these, the first one
+    open: a tab costs as much time as the rest of the app."""
+    with pytest.MonkeyPatch.context() as patch:
+        if tabs:
+            patch.setattr(
+                main, "PANES", sorted((row for row in PANES if row[0] in tabs), key=lambda r: tabs.index(r[0]))
+            )
+        return _play(GptApp(desk), scene, size)
+
+
+def _play(app: GptApp, scene: Scene, size: tuple[int, int]) -> GptApp:
+    desk = app.desk
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:

@@ -17,7 +17,10 @@ from typing import Any
 
 import pytest
 
-from gpt_tui import cli, i18n
+from gpt_tui import cli, i18n, screen
+from gpt_tui.screen import Opening
+
+from .idle import wait_for_idle
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,6 +98,13 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
 
 
+@pytest.fixture(autouse=True)
+def _looks_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See ``idle.py``."""
+    for module in ("textual.pilot", "textual.app"):
+        monkeypatch.setattr(f"{module}.wait_for_idle", wait_for_idle)
+
+
 @pytest.fixture
 def gpt_tui(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """``gpt_tui("ask", "水？")`` in an empty folder: exit code and output. Nothing that a terminal obeys may
@@ -116,6 +126,21 @@ def gpt_tui(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
         return done
 
     return run
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Opening]:
+    """What the app would have been opened with, in an empty folder, as if a terminal were there."""
+    found: list[Opening] = []
+
+    def open_app(args: Any, opening: Opening | None = None) -> int:
+        found.append(opening or Opening())
+        return 0
+
+    monkeypatch.setattr(screen, "why_not", lambda: "")
+    monkeypatch.setattr(screen, "open_app", open_app)
+    monkeypatch.chdir(tmp_path)
+    return found
 
 
 def assert_harmless(text: str) -> None:
@@ -206,15 +231,3 @@ def helpers() -> Any:
         assert_harmless = staticmethod(assert_harmless)
 
     return Helpers
-
-
-#: Tests of the app, which is still being put together with the engine: with ``make test-slow``, not by default.
-APP = {f"test_{name}" for name in (
-    "app", "chat_pane", "config_file", "config_pane", "data_pane", "estimates", "form", "runs_pane", "terminal",
-    "train_pane", "watch",
-)}  # fmt: skip
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    if item.path.stem in APP:
-        item.add_marker(pytest.mark.slow)

@@ -124,6 +124,7 @@ async def settled(app: ChatApp, pilot: Pilot[None]) -> None:
         shown = pane.room.choice is None or state not in ("", "… loading")
         return shown and not pane.room.answerer.busy and not pane.room._open and not pane._timer._active.is_set()
 
+    await pilot.pause()  # what was just asked for has begun
     await until(pilot, quiet)
     await pilot.pause()
 

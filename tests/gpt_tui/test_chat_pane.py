@@ -25,7 +25,7 @@ from gpt_tui.panes.chat import ACTIONS, ChatPane
 from gpt_tui.widgets.answer import ExchangeView
 from gpt_tui.widgets.chat_options import OptionsPanel, Tick
 from gpt_tui.widgets.chat_prompt import Prompt, SafeInput
-from gpt_tui.zh_chat import TEXTS
+from gpt_tui.zh import TEXTS
 
 from .fake_chat import ChatApp, FakeChat, ask, opened, settled, until
 
@@ -44,9 +44,11 @@ def engine(*entries: Entry) -> FakeChat:
 
 
 def drive(
-    chat: FakeChat | None, script: Script, size: tuple[int, int] = (80, 24), runs: Path = Path("/runs")
-) -> ChatApp:
+    chat: FakeChat | None, script: Script, size: tuple[int, int] = (80, 24), runs: Path = Path("/runs"),
+    preset: Callable[[ChatPane], None] = lambda pane: None,
+) -> ChatApp:  # fmt: skip
     app = ChatApp(chat, runs)
+    preset(app.pane)
 
     async def main() -> None:
         async with app.run_test(size=size) as pilot:
@@ -486,10 +488,7 @@ def test_pasted_text_is_made_safe() -> None:
     drive(engine(), script)
 
 
-def test_the_language_can_change_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
-    import gpt_tui.zh
-
-    monkeypatch.setattr(gpt_tui.zh, "TEXTS", TEXTS)
+def test_the_language_can_change_in_the_middle() -> None:
     chat = engine()
 
     async def script(app: ChatApp, pilot: Pilot[None]) -> None:
@@ -578,8 +577,13 @@ def test_a_real_small_model_answers(tmp_path: Path) -> None:
     checkpoint.save(checkpoint.step_folder(run.checkpoints, 5), state, tokenizer.to_json(), weights)
     checkpoint.save(run.checkpoints / "int8", state, tokenizer.to_json(), quantize_weights(model, weights))
 
+    def preset(pane: ChatPane) -> None:
+        """As ``gpt-tui chat --temperature 1.3 --seed 7`` does."""
+        pane.preset(lambda config: config.sampling.model_copy(update={"temperature": 1.3}), 7)
+
     async def script(app: ChatApp, pilot: Pilot[None]) -> None:
         assert "✓ step 5 · fp32" in app.screen_text()
+        assert "T 1.3 · seed 7 · ≤ 12" in app.screen_text()
         await ask(app, pilot, "你好")
         exchange = app.pane.room.conversation.exchanges[0]
         assert exchange.error == ""
@@ -598,5 +602,5 @@ def test_a_real_small_model_answers(tmp_path: Path) -> None:
 
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    drive(None, script, runs=tmp_path / "runs")
+    drive(None, script, runs=tmp_path / "runs", preset=preset)
     assert torch.equal(before, torch.get_rng_state())  # a training beside it draws its dropout from there

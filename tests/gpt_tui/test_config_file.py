@@ -177,8 +177,7 @@ def test_a_section_with_nothing_in_it(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("recipe: teacher\nmodel:  # to do\ntraining:\n  lr: 0.1\n")
     config = load_config("teacher").update({"training.lr": 0.1})
-    with pytest.raises(ConfigError, match=r"config\.yaml:2: model: found None"):
-        save_config(path, config)
+    assert save_config(path, config) == []
     assert save_config(path, config.update({"model.n_embd": 64})) == ["model.n_embd"]
     assert path.read_text() == "recipe: teacher\nmodel:  # to do\n  n_embd: 64\ntraining:\n  lr: 0.1\n"
 

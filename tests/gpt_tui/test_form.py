@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.config import Config, load_config, settings
 from core.text import printable
-from gpt_tui import i18n, zh
+from gpt_tui import i18n
 from gpt_tui.desk import Desk
 from gpt_tui.estimates import Corpus, Facts, KnownRun, estimate
 from gpt_tui.setting_words import allowed_text, help_text, section_title, translated, unit_text
@@ -28,14 +28,12 @@ from gpt_tui.widgets.form_draft import (
 from gpt_tui.widgets.form_readouts import memory_text, time_text, tokens_text
 from gpt_tui.widgets.form_recipes import own_recipes, source_of
 from gpt_tui.widgets.form_state import FormState, live_steps
-from gpt_tui.zh_config import TEXTS
 
 TEACHER = load_config("teacher")
 
 
 @pytest.fixture
 def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zh, "TEXTS", {**zh.TEXTS, **TEXTS})
     monkeypatch.setattr(i18n, "_language", "zh")
 
 
@@ -307,20 +305,11 @@ def test_every_word_of_the_schema_has_its_chinese(chinese: None) -> None:
     assert translated("nobody knows 5") == "nobody knows 5"
 
 
-def test_translations_keep_their_places() -> None:
-    import string
-
-    def places(text: str) -> set[str | None]:
-        return {name for _text, name, _spec, _conversion in string.Formatter().parse(text) if name is not None}
-
-    for english, its_chinese in TEXTS.items():
-        assert places(english) == places(its_chinese), english
-
-
 def test_figures_in_words() -> None:
     run = KnownRun("r\x1b", TEACHER, 2048, "fp32", 1e-4, Corpus(2400, 33.25, 0.6), 1)
-    found = estimate(TEACHER, Facts(runs=(run,)))
+    config = TEACHER.update({"training.max_steps": 300})
+    found = estimate(config, Facts(runs=(run,)))
     assert tokens_text(found) == "about 1,050 tokens a step (at most 4,096)"
     assert time_text(found) == "about 0:32 for 300 steps = 4 epochs"
     assert memory_text(found).endswith("MB of memory")
-    assert time_text(estimate(TEACHER, Facts())) == "300 steps, time not known yet"
+    assert time_text(estimate(config, Facts())) == "300 steps, time not known yet"

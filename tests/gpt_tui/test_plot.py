@@ -55,6 +55,12 @@ def test_draw_gives_cells_with_the_number_of_their_series() -> None:
     assert rows[0][-1][1] == 1
 
 
+def test_a_canvas_larger_than_80_by_24_is_drawn_to_its_edges() -> None:
+    rows = draw([([(0.0, 0.0), (10.0, 1.0)], "")], 150, 50, (0.0, 10.0), (0.0, 1.0))
+    assert [len(row) for row in rows] == [150] * 50
+    assert (rows[0][-1][1], rows[-1][0][1]) == (1, 1)
+
+
 def test_nothing_to_draw_is_blank() -> None:
     assert draw([], 5, 2, (0.0, 1.0), (0.0, 1.0)) == [[(" ", 0)] * 5] * 2
     assert draw([([(0.0, math.nan)], "")], 5, 2, (0.0, 1.0), (0.0, 1.0)) == [[(" ", 0)] * 5] * 2

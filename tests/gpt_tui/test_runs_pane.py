@@ -30,7 +30,7 @@ from gpt_tui.widgets.run_table import HEADS, RunTable, cells_of, count, widths_f
 from gpt_tui.widgets.run_table_data import Curve, RunRow, RunsReader, folder_size, ordered, run_folders
 from gpt_tui.widgets.run_table_plot import LossPlot
 from gpt_tui.widgets.run_table_work import delete
-from gpt_tui.zh_data_runs import TEXTS
+from gpt_tui.zh import TEXTS
 
 HERE = Path(gpt_tui.__file__).parent
 
@@ -128,8 +128,6 @@ def test_a_run_that_is_trained_is_read_on(tmp_path: Path) -> None:
     ("file", "text"),
     [
         ("config.yaml", "model: 3\n"), ("config.yaml", "\x00"), ("config.yaml", "a: [\n"), ("report.json", "{]"),
-        ("report.json", '{"exact": [1]}'), ("report.json", '{"exact": {"valid": 3}}'),
-        ("report.json", '{"exact": {"valid": {"rate": 1}}}'),
     ],
 )  # fmt: skip
 def test_damage_is_shown_as_damage(tmp_path: Path, file: str, text: str) -> None:
@@ -140,6 +138,13 @@ def test_damage_is_shown_as_damage(tmp_path: Path, file: str, text: str) -> None
     assert row.problem
     assert "\n" not in row.problem
     assert cells_of(row)["parameters"] == "–"
+
+
+@pytest.mark.parametrize("exact", [[1], {"valid": 3}, {"valid": {"rate": 1}}, {"valid": {"exact_rate": "all"}}])
+def test_a_report_without_a_rate_leaves_it_out(tmp_path: Path, exact: Any) -> None:
+    make_run(tmp_path, "r", report={**REPORT, "exact": exact})
+    row = RunsReader().look(tmp_path)[0]
+    assert (row.state, row.parameters, row.exact_rate) == ("finished", 3_480_000, None)
 
 
 def test_what_is_no_number_is_not_shown_as_one(tmp_path: Path) -> None:
@@ -560,7 +565,6 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_the_other_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpt_tui.zh.TEXTS", TEXTS)
     monkeypatch.setattr(i18n, "_language", "en")
 
     async def act(app: Host, pilot: Pilot[None]) -> None:

@@ -1,31 +1,20 @@
 """``gpt-tui train`` without ``--no-ui``: what the app is opened with."""
 
+import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gpt_tui import cli, screen
+from core.events import Event, Step
+from gpt_tui import cli
 from gpt_tui.screen import Opening
 
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Opening]:
-    found: list[Opening] = []
-
-    def open_app(args: Any, opening: Opening | None = None) -> int:
-        found.append(opening or Opening())
-        return 0
-
-    monkeypatch.setattr(screen, "why_not", lambda: "")
-    monkeypatch.setattr(screen, "open_app", open_app)
-    monkeypatch.chdir(tmp_path)
-    return found
-
-
-def make_run(folder: Path, name: str) -> Path:
+def make_run(folder: Path, name: str, *events: Event) -> Path:
     (folder / name).mkdir(parents=True)
     (folder / name / "config.yaml").write_text("recipe: teacher\ntraining:\n  max_steps: 5\n", encoding="utf-8")
+    lines = [json.dumps(event.to_json()) + "\n" for event in events]
+    (folder / name / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
     return folder / name
 
 
@@ -72,7 +61,15 @@ def test_going_on_with_a_run(opened: list[Opening], tmp_path: Path) -> None:
 def test_what_is_wrong_is_said_before_the_screen_opens(
     arguments: list[str], words: str, opened: list[Opening], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_run(tmp_path / "runs", "old")
+    make_run(tmp_path / "runs", "old", Step(1, 5.0, 1e-3, 1.0, 900.0, 1.0, None))
     assert cli.main(["--lang", "en", *arguments]) == 1
     assert words in capsys.readouterr().err
     assert opened == []
+
+
+def test_a_run_in_which_nothing_was_learnt_is_begun_again(opened: list[Opening], tmp_path: Path) -> None:
+    run = make_run(tmp_path / "runs", "old")
+    before = (run / "config.yaml").read_text(encoding="utf-8")
+    assert cli.main(["train", "--run", "old"]) == 0
+    assert opened[0].run_name == "old"
+    assert (run / "config.yaml").read_text(encoding="utf-8") == before, "whoever only opens the app changes nothing"

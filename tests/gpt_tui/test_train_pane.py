@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -6,14 +7,21 @@ from textual.pilot import Pilot
 from textual.widgets import Log, Static
 
 from core.errors import DataError
+from core.storage import FolderLock
 from core.text import cell_width
 from gpt_tui.app import GptApp
+from gpt_tui.desk import Desk
 from gpt_tui.panes.train import ACTIONS, TrainPane
 from gpt_tui.widgets.answers import Answers
 from gpt_tui.widgets.plot import Plot
 
-from .app_desk import begin, make_desk, play, screen_text, until
+from .app_desk import Scene, begin, make_desk, screen_text, until
+from .app_desk import play as play_app
 from .fake_engine import FakeEngine
+
+
+def play(desk: Desk, scene: Scene, size: tuple[int, int] = (80, 24), tabs: Sequence[str] = ("train",)) -> GptApp:
+    return play_app(desk, scene, size, tabs)
 
 
 def text_of(app: GptApp, selector: str) -> str:
@@ -94,6 +102,34 @@ def test_start_and_go_on_ask_the_app(tmp_path: Path) -> None:
         assert asked == [None, tmp_path / "run"]
 
     play(make_desk(tmp_path), scene)
+
+
+def test_a_run_that_another_process_trains_can_be_watched(tmp_path: Path) -> None:
+    run = tmp_path / "theirs[red]"
+    run.mkdir()
+    (run / "metrics.jsonl").write_text("", encoding="utf-8")
+    lock = FolderLock(run / "lock")
+    lock.acquire()
+
+    async def scene(app: GptApp, pilot: Pilot[Any]) -> None:
+        pane = app.main.panes["train"]
+        await until(pilot, lambda: "theirs[red] is being trained outside this app" in screen_text(app))
+        await pilot.press("v")
+        await until(pilot, lambda: app.desk.source is not None)
+        assert pane.check_action("watch", ()) is None
+        assert "outside this app" not in screen_text(app)
+        await pilot.press("u")
+        await until(pilot, lambda: app.desk.source is None)
+        lock.release()
+        pane._ticks = 0
+        app.tick()
+        await until(pilot, lambda: "outside this app" not in screen_text(app))
+        assert pane.check_action("watch", ()) is None
+
+    try:
+        play(make_desk(tmp_path), scene)
+    finally:
+        lock.release()
 
 
 def test_view_keys(tmp_path: Path) -> None:
@@ -216,7 +252,7 @@ def test_the_log_is_kept_over_tabs_and_begins_anew_for_another_source(tmp_path: 
         app.tick()
         assert log.line_count > count
 
-    play(make_desk(tmp_path, FakeEngine(steps=20)), scene)
+    play(make_desk(tmp_path, FakeEngine(steps=20)), scene, tabs=("train", "runs"))
 
 
 def test_only_what_changed_is_painted_again(tmp_path: Path) -> None:

@@ -158,16 +158,26 @@ def test_a_line_without_end_is_passed_over(tmp_path: Path) -> None:
         b'{"kind":"state","state":3}', b'{"kind":"state","state":"training","step":true}',
         b'{"kind":"eval","step":1,"loss":1e999}', b'{"kind":"eval","step":"1","loss":1.0}',
         b'{"kind":"probe","step":1,"prompt":[],"answer":"a","expected":null,"exact":true}',
-        b'{"kind":"notice","template":"{missing}"}', b'{"kind":"notice","template":"{x:999999999}","values":{"x":1}}',
-        b'{"kind":"notice","template":"{x.__class__}","values":{"x":1}}', b'{"kind":"notice","template":"{"}',
+        b'{"kind":"notice","template":"{missing}","values":{"x":1}}',
+        b'{"kind":"notice","template":"{x:999999999}","values":{"x":1}}',
+        b'{"kind":"notice","template":"{x.__class__}","values":{"x":1}}',
+        b'{"kind":"notice","template":"{","values":{"x":1}}',
         b'{"kind":"verified","step":1,"parts":{"valid":3}}', b'{"kind":"verified","step":1,"parts":{"valid":{}}}',
         b'{"kind":"changed","step":1,"values":[1]}',
         json.dumps({**started().to_json(), "data": {"train": {"rows": 1}}}).encode(),
         json.dumps({**step(1).to_json(), "step": 10**30}).encode(),
     ],
+    ids=lambda line: line[:60].decode("ascii", "replace"),
 )  # fmt: skip
 def test_damaged_lines_are_no_events(damaged: bytes) -> None:
     assert parse_line(damaged) is None
+
+
+@pytest.mark.parametrize("template", ["{", "100 % {done}"])
+def test_a_notice_without_values_is_text(template: str) -> None:
+    event = parse_line(json.dumps({"kind": "notice", "template": template}).encode())
+    assert isinstance(event, Notice)
+    assert list(lines(event)) == [f"note: {template}"]
 
 
 def test_events_survive_the_way_through_the_file() -> None:
@@ -354,7 +364,6 @@ def test_the_thread_reads_along_and_ends(tmp_path: Path) -> None:
         while source.snapshot().step < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert source.snapshot().step == 2
-        assert source.run.name == "r"
     finally:
         source.close()
     assert source._thread is not None
