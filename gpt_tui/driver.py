@@ -53,7 +53,11 @@ def screen_driver() -> type[Driver] | None:
 def _posix_driver() -> type[Driver]:
     import termios
 
+    from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
     from textual.drivers.linux_driver import LinuxDriver
+
+    for digit in "12345":  # Textual reads Alt and a digit as what a Mac types with Option: 4 would be ¢
+        ANSI_SEQUENCES_KEYS.pop("\x1b" + digit, None)
 
     class ScreenDriver(LinuxDriver):
         """Draws on standard output's terminal; tells the app when it has hung up."""

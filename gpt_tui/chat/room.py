@@ -48,14 +48,18 @@ class Room:
     # -- who is asked ---------------------------------------------------------------------------------------
 
     def offer(self, entries: list[Entry], live_run: Path | None) -> None:
-        """What there is to ask by now. Without a choice yet, the running training or the newest run is it."""
+        """What there is to ask by now.
+
+        Without a choice yet, it is the running training, the default checkpoint or the newest run.
+        """
         self.entries, self.live_run, self.listed = entries, live_run, True
         if self.choice is not None and self.choice.live and self.choice.run != live_run:
             self.choose(Choice(self.choice.run, "last"))  # that training has ended
         if self.other is not None and self.other.live and self.other.run != live_run:
             self.choose_other(Choice(self.other.run, "last"))
         if self.choice is None:
-            entry = next((e for e in entries if e.path == live_run or e.checkpoints), None)
+            can_answer = [e for e in entries if e.path == live_run or e.checkpoints]
+            entry = min(can_answer, key=lambda e: (e.path != live_run, not e.default), default=None)
             if entry is not None:
                 self.choose(Choice(entry.path, first_checkpoint(entry, live_run)))
 
