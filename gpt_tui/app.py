@@ -69,7 +69,6 @@ class GptApp(App[Leave]):
         self.desk = desk
         self.settings = desk.settings or AppSettings()
         self.animation_level = "none"
-        self.ready_to_suspend = False
         self._when_open, self._warm_up = when_open, warm_up
         self._seen: tuple[bool, Path | None, object] = (False, None, None)
         self._resume_after_suspend = False
@@ -298,12 +297,16 @@ class GptApp(App[Leave]):
             self.set_timer(0.05, self._suspend_when_paused)
 
     def _suspend_now(self) -> None:
-        self.ready_to_suspend = True
         try:
             self.action_suspend_process()
         finally:
-            self.ready_to_suspend = False
             self._come_back()
+
+    def action_suspend_process(self) -> None:
+        """Stop the process until the shell's ``fg``; where the driver cannot, nothing happens."""
+        suspend = getattr(self._driver, "suspend_now", None)
+        if suspend is not None:
+            suspend()
 
     def _come_back(self, _app: object = None) -> None:
         if self._resume_after_suspend:

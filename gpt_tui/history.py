@@ -319,4 +319,8 @@ class History:
     def _progress(self, last: Step | None) -> float:
         if self.finished is not None and self.finished.reason not in ("user", "SIGINT", "SIGTERM"):
             return 1.0
-        return last.progress if last else 0.0
+        done = last.progress if last else 0.0
+        if self.max_minutes and self.started is not None and not self.started.resumed_step:
+            # Between two log lines, too: at a second a step the first comes after half a minute.
+            done = max(done, min(0.999, self.elapsed() / (60.0 * self.max_minutes)))
+        return done

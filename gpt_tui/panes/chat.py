@@ -135,7 +135,8 @@ class ChatPane(Pane):
             self._list_runs()
             return
         first, before = not self.room.listed, self.room.choice
-        self.room.offer(message.entries, own.run_path if own.active and own.started else None)
+        live = own.run_path if own.active and own.started else None
+        self.room.offer(message.entries, live, None if self.room.busy else own.run_path)
         self.room.warning = message.problem or self.room.warning
         if first or self.room.choice != before:
             await self._model_changed()

@@ -318,7 +318,8 @@ class DataPane(Pane):
         if source != self._source:
             self._source = source
             self._load()
-        self.focus()
+        if self.has_focus_within:  # not when another language composes the list anew, behind another tab
+            self.focus()
 
 
 def stored_config(path: Path) -> Config:

@@ -86,7 +86,7 @@ def _text_lines(sample: Sample, width: int) -> list[Content]:
 
 def _lines(probe: Probe, full: bool, width: int) -> list[Content]:
     mark, style = ("✓", "bold $success") if probe.exact else ("✗", "bold $error") if probe.expected else ("·", "dim")
-    asked = printable(probe.prompt)
+    asked = printable(probe.prompt if full else " ".join(probe.prompt.split()))
     question = fold((asked if full else _end_of(asked, width)) + " →", width - 2)
     begin = 3 + sum(map(cell_width, question[-1]))
     answer = fold(printable(probe.answer) or _("(nothing)"), width - 2, width - begin)
