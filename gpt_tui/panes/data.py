@@ -40,7 +40,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("view('rows')", "w", "Rows", "The rows as the model sees them, token by token."),
     Action("view('try')", "t", "Tokenizer", "Try the tokenizer on any text."),
     Action("search", "slash", "Search", "Find rows with some words in them; #120 goes to row 120."),
-    Action("page(1)", "n,pagedown,right", "Next", "The next page of rows."),
+    Action("page(1)", "n,pagedown,right", "Next", "The next page of rows.", footer=False),
     Action("page(-1)", "p,pageup,left", "Previous", "The page of rows before.", footer=False),
     Action("line(1)", "down", "Row down", "One row on.", footer=False),
     Action("line(-1)", "up", "Row up", "One row back.", footer=False),

@@ -54,7 +54,9 @@ class Answers(VerticalScroll, can_focus=True):
         shown = reversed(self._samples) if self._full else self._samples[-1:]
         lines += [line for sample in shown for line in _text_lines(sample, width)]
         if not lines:
-            text = _("the questions of data.probes are asked after each evaluation; a text model writes after each epoch")
+            text = _(
+                "the questions of data.probes are asked after each evaluation; a text model writes after each epoch"
+            )
             lines = [Content.styled(line, "dim") for line in fold(text, width)]
         self.query_one("#answers-text", Static).update(Content("\n").join(lines))
 

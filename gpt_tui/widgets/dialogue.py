@@ -53,7 +53,11 @@ class Dialogue(Vertical):
         yield Talk(id="talk")
         yield Pairs(id="pairs")
         yield TokenPage(id="tokens")
-        yield Prompt(self.draft, placeholder=_("Ask something · Enter sends · Ctrl+J new line · Esc, then 1–5: tabs"), id="prompt")
+        yield Prompt(
+            self.draft,
+            placeholder=_("Ask something · Enter sends · Ctrl+J new line · Esc, then 1–5: tabs"),
+            id="prompt",
+        )
 
     @property
     def prompt(self) -> Prompt:

@@ -113,9 +113,7 @@ def gather(
     return view
 
 
-def _fetched(
-    config: Config, cache: Path, wanted: Callable[[], bool], tell: Callable[[Progress], object]
-) -> Config:
+def _fetched(config: Config, cache: Path, wanted: Callable[[], bool], tell: Callable[[Progress], object]) -> Config:
     """The settings with the real paths of their files."""
     from core.sources import fetch_data
 
@@ -188,9 +186,7 @@ def _line(text: str, first: bool) -> Line:
     return Line(printable(text[2:]), "!" if text.startswith("!") else "")
 
 
-def _together(
-    config: Config, files: list[list[Record]], corpus: Corpus, leaks: int | None
-) -> list[Line]:
+def _together(config: Config, files: list[list[Record]], corpus: Corpus, leaks: int | None) -> list[Line]:
     train, valid = corpus.train, corpus.valid
     found: list[Line] = []
     if leaks is not None:
