@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from textual.driver import Driver
@@ -58,7 +58,7 @@ def _posix_driver() -> type[Driver]:
     from textual.drivers.linux_driver import LinuxDriver
 
     for digit in "12345":  # Textual reads Alt and a digit as what a Mac types with Option: 4 would be ¢
-        ANSI_SEQUENCES_KEYS.pop("\x1b" + digit, None)
+        cast(dict[str, object], ANSI_SEQUENCES_KEYS).pop("\x1b" + digit, None)
 
     class ScreenDriver(LinuxDriver):
         """Draws on standard output's terminal; tells the app when it has hung up."""

@@ -63,7 +63,7 @@ class Answers(VerticalScroll, can_focus=True):
 
 def _title(probes: Sequence[Probe], samples: Sequence[Sample]) -> Content:
     title: list[tuple[str, str]] = [(_("live answers") if probes or not samples else _("live text"), "bold")]
-    newest = max((item.step for item in (*probes[-1:], *samples[-1:])), default=None)
+    newest = max([probe.step for probe in probes[-1:]] + [sample.step for sample in samples[-1:]], default=None)
     if newest is not None:
         title.append(("  " + _("at step {step}").format(step=newest), "dim"))
     graded = [probe for probe in probes if probe.expected is not None]
