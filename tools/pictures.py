@@ -1,6 +1,6 @@
 """The pictures of the app in ``docs/pictures``: a real training of the recipe ``teacher`` and a real conversation.
 
-    python tools/pictures.py [FOLDER]
+    python tools/pictures.py [FOLDER [THREADS]]
 
 The app trains in a terminal that is not there, and saves its screen after an evaluation behind the middle of the
 training, then the conversation with the weights as they are by then, both in English and in Chinese. This takes a few
@@ -10,14 +10,19 @@ minutes. Fonts are named, not loaded: nothing in the pictures comes from a netwo
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import html
+import os
 import re
 import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 from textual.pilot import Pilot
 
 from core.config import load_config
+from core.text import cell_width
 from gpt_tui import i18n
 from gpt_tui.app import GptApp
 from gpt_tui.desk import Desk
@@ -26,14 +31,33 @@ from gpt_tui.panes.chat import ChatPane
 from gpt_tui.settings import AppSettings
 
 LARGE, SMALL = (120, 40), (80, 24)
-BEHIND = 600
-"""The step from which on the screen is worth a picture: most answers are right, and the training is not over."""
+BEHIND = 450
+"""The step from which on the screen is worth a picture: the answers come right, and half the training is to come."""
 QUESTIONS = ("什么是注意力机制？", "解释蒸馏水与纯水区别？", "今天天气怎么样？")
 FONTS = "DejaVu Sans Mono, Menlo, Consolas, Noto Sans Mono CJK SC, Microsoft YaHei, PingFang SC, monospace"
 
 
+TEXT = re.compile(r'<text([^>]*?) x="([\d.]+)"([^>]*?) textLength="([\d.]+)"([^>]*)>([^<]*)</text>')
+
+
+def in_cells(match: re.Match[str]) -> str:
+    """A piece of text cut where its characters change their width: a Chinese one takes two cells, and the export
+    counts characters."""
+    before, x, middle, length, after, content = match.groups()
+    text = html.unescape(content)
+    cell, at, pieces = float(length) / max(1, len(text)), float(x), []
+    for width, group in groupby(text, cell_width):
+        run = "".join(group)
+        wide = cell * width * len(run)
+        shown = html.escape(run).replace(" ", "&#160;")
+        pieces.append(f'<text{before} x="{at:g}"{middle} textLength="{wide:g}"{after}>{shown}</text>')
+        at += wide
+    return "".join(pieces)
+
+
 def tidy(svg: str) -> str:
-    """An exported screen without fonts from a network and without trailing blanks."""
+    """An exported screen with Chinese in its cells, without fonts from a network and without trailing blanks."""
+    svg = TEXT.sub(in_cells, svg)
     svg = re.sub(r"@font-face\s*\{[^}]*\}", "", svg)
     svg = re.sub(r"font-family: ?[^;]*;", f"font-family: {FONTS};", svg)
     return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
@@ -54,7 +78,7 @@ class Photographer:
             await self.pilot.pause(0.5)
             file = self.folder / f"{name}{ending}.svg"
             file.write_text(tidy(self.app.export_screenshot(title="gpt-tui")), encoding="utf-8")
-            print(f"{file}: {file.stat().st_size / 1000:.0f} kB")
+            print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
             await self.app.action_language()
 
     async def training(self) -> None:
@@ -70,7 +94,7 @@ class Photographer:
             asked = max((probe.step for probe in snapshot.probes), default=0)
             if asked >= BEHIND and snapshot.state == "running":
                 break
-            await self.pilot.pause(0.2)
+            await asyncio.sleep(0.2)
         await self.both("app-train", LARGE)
 
     async def conversation(self) -> None:
@@ -89,10 +113,12 @@ class Photographer:
         await self.both("app-chat", SMALL)
 
 
-async def photograph(folder: Path, runs: Path) -> None:
+async def photograph(folder: Path, runs: Path, threads: int | None) -> None:
     i18n.set_language("en")
-    config = load_config("teacher")
-    app = GptApp(Desk(config, config, runs, run_name="teacher-1", settings=AppSettings()))
+    config = load_config("teacher").update({"training.threads": threads})
+    settings = AppSettings()
+    settings.put("theme", "textual-dark")
+    app = GptApp(Desk(config, config, runs, run_name="teacher-1", settings=settings))
     async with app.run_test(size=LARGE) as pilot:
         while not app.main.complete:
             await pilot.pause(0.1)
@@ -105,9 +131,14 @@ async def photograph(folder: Path, runs: Path) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs" / "pictures"
+    threads = int(sys.argv[2]) if len(sys.argv) > 2 else None
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as runs:
-        asyncio.run(photograph(folder, Path(runs)))
+        here, target = os.getcwd(), folder.resolve()
+        os.chdir(runs)  # so that the paths on the screen are short, and nobody's own
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.chdir, here)
+            asyncio.run(photograph(target, Path("runs"), threads))
 
 
 if __name__ == "__main__":

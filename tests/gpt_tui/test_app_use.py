@@ -87,11 +87,10 @@ def test_another_language_leaves_the_focus_in_the_open_tab(tmp_path: Path) -> No
         assert isinstance(pane, ConfigPane)
         await pilot.press("4", "2")
         await until(pilot, lambda: pane.query("FieldRow"))
-        await app.action_language()
-        for _turn in range(5):
-            await pilot.pause(0.02)
+        await pilot.press("f2")
+        await until(pilot, lambda: "保存" in screen_text(app).splitlines()[-1])
+        await pilot.pause(0.05)
         assert app.focused is pane
-        assert "保存" in screen_text(app).splitlines()[-1]
 
     play(make_desk(tmp_path), scene)
 
@@ -151,7 +150,8 @@ def test_a_corpus_being_made_is_a_start_with_a_bar() -> None:
     snapshot = history.snapshot()
     assert snapshot.active
     assert "making the corpus 3,000 / 12,000" in state_line(snapshot, "reader", 78).plain
-    assert progress_line(snapshot, 78).plain.count("█") == progress_line(snapshot, 78).plain.count("░") // 3
+    bar = progress_line(snapshot, 78).plain
+    assert bar.count("█") == (bar.count("█") + bar.count("░")) // 4
     history.take(State("tokenizing"))
     assert history.snapshot().task is None
 
