@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import urllib.request
 from collections.abc import Generator
 from http.client import HTTPException
@@ -28,7 +29,7 @@ def download(url: str, sha256: str, target: Path) -> Generator[Event, None, None
                             path=str(target))  # fmt: skip
         return
     yield State("downloading")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         make_private_folder(target.parent)
         found = yield from _fetch(url, temporary)

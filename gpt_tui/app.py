@@ -69,10 +69,10 @@ class GptApp(App[Leave]):
         self.desk = desk
         self.settings = desk.settings or AppSettings()
         self.animation_level = "none"
-        self.ready_to_suspend = False
         self._when_open, self._warm_up = when_open, warm_up
         self._seen: tuple[bool, Path | None, object] = (False, None, None)
         self._resume_after_suspend = False
+        self._translating = False
         self._signals = Signals(self)
 
     def get_default_screen(self) -> MainScreen:
@@ -119,7 +119,7 @@ class GptApp(App[Leave]):
     def tick(self) -> None:
         """One snapshot, shown by the top line and the open tab."""
         bars = self.main.query(TopBar)
-        if not bars:  # the screen is being taken down
+        if not bars or self._translating:  # the screen is being taken down, or its parts are made anew
             return
         if self._signals.terminal_is_gone():
             self.hang_up()
@@ -222,7 +222,11 @@ class GptApp(App[Leave]):
         language = "en" if i18n.language() == "zh" else "zh"
         i18n.set_language(language)
         self.settings.put("language", language)
-        await self.main.retranslate()
+        self._translating = True
+        try:
+            await self.main.retranslate()
+        finally:
+            self._translating = False
         self.tick()
 
     def action_next_theme(self) -> None:
@@ -298,12 +302,16 @@ class GptApp(App[Leave]):
             self.set_timer(0.05, self._suspend_when_paused)
 
     def _suspend_now(self) -> None:
-        self.ready_to_suspend = True
         try:
             self.action_suspend_process()
         finally:
-            self.ready_to_suspend = False
             self._come_back()
+
+    def action_suspend_process(self) -> None:
+        """Stop the process until the shell's ``fg``; where the driver cannot, nothing happens."""
+        suspend = getattr(self._driver, "suspend_now", None)
+        if suspend is not None:
+            suspend()
 
     def _come_back(self, _app: object = None) -> None:
         if self._resume_after_suspend:

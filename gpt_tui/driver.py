@@ -8,8 +8,9 @@ that is gone takes all writes without a word and is reported once.
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from textual.driver import Driver
@@ -53,7 +54,11 @@ def screen_driver() -> type[Driver] | None:
 def _posix_driver() -> type[Driver]:
     import termios
 
+    from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
     from textual.drivers.linux_driver import LinuxDriver
+
+    for digit in "12345":  # Textual reads Alt and a digit as what a Mac types with Option: 4 would be ¢
+        cast(dict[str, object], ANSI_SEQUENCES_KEYS).pop("\x1b" + digit, None)
 
     class ScreenDriver(LinuxDriver):
         """Draws on standard output's terminal; tells the app when it has hung up."""
@@ -80,10 +85,17 @@ def _posix_driver() -> type[Driver]:
             except OSError:  # EIO: nobody is at the other end any more
                 self._gpt_app.call_later(self._gpt_app.hang_up)
 
+        def suspend_now(self) -> None:
+            """Give the terminal back and stop the process; returns when the shell has it go on.
+
+            Not by SIGTSTP to oneself: its handler may run in the middle of a paint.
+            """
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+            os.kill(os.getpid(), signal.SIGSTOP)
+
         def _sigtstp_application(self, *_: object) -> None:
-            if self._gpt_app.ready_to_suspend:
-                super()._sigtstp_application()
-            else:  # let the training come to a pause first, so that its clock stands still
-                self._gpt_app.call_later(self._gpt_app.action_suspend)
+            # Let the training come to a pause first, so that its clock stands still.
+            self._gpt_app.call_later(self._gpt_app.action_suspend)
 
     return ScreenDriver

@@ -19,8 +19,10 @@ from core.events import (
     Event,
     Finished,
     Probe,
+    Progress,
     Quantized,
     RolledBack,
+    Sample,
     Saved,
     Skipped,
     Started,
@@ -34,12 +36,16 @@ from .console import lines
 from .failure import Failure
 
 LOG_LINES = 1000
+#: Texts of a text model that are kept; one comes after each epoch.
+MAX_SAMPLES = 100
 #: Points kept for plots; beyond it every second one of the older half is dropped. The file keeps them all.
 MAX_POINTS = 8_000
 
 #: The engine's states as the screen names them.
 STATES = {
     "preparing": "starting",
+    "making_corpus": "starting",
+    "downloading": "starting",
     "tokenizing": "starting",
     "training": "running",
     "evaluating": "evaluating",
@@ -89,6 +95,10 @@ class Snapshot:
     evals: tuple[Eval, ...] = ()
     probes: tuple[Probe, ...] = ()
     """The newest answer to each question, in the order of the questions."""
+    samples: tuple[Sample, ...] = ()
+    """What a text model wrote after each epoch, the oldest first."""
+    task: Progress | None = None
+    """How far the making or downloading of the data has come, while that goes on."""
     saved: Saved | None = None
     """The newest checkpoint from which a training can go on."""
     saved_age: float | None = None
@@ -159,6 +169,8 @@ class History:
     steps: list[Step] = field(default_factory=list)
     evals: list[Eval] = field(default_factory=list)
     probes: dict[str, Probe] = field(default_factory=dict)
+    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
+    task: Progress | None = None
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     log_count: int = 0
     _elapsed: float = 0.0
@@ -176,8 +188,10 @@ class History:
         if isinstance(event, Started):
             self._take_started(event)
         elif isinstance(event, State):
-            self.step = max(self.step, event.step)
+            self.step, self.task = max(self.step, event.step), None
             self._enter(self._named(event))
+        elif isinstance(event, Progress):
+            self.task = event
         elif isinstance(event, Step):
             self.steps.append(event)
             self.step = event.step
@@ -189,6 +203,8 @@ class History:
             self.evals.append(event)
         elif isinstance(event, Probe):
             self.probes[event.prompt] = event
+        elif isinstance(event, Sample):
+            self.samples.append(event)
         elif isinstance(event, Saved):
             if event.tag == "last":
                 self.saved, self.saved_at = event, self.clock()
@@ -224,6 +240,8 @@ class History:
             self.evals.append(event)
         elif isinstance(event, Probe):
             self.probes[event.prompt] = event
+        elif isinstance(event, Sample):
+            self.samples.append(event)
 
     def say(self, texts: Iterable[str], kind: str) -> None:
         """Add lines to the log."""
@@ -233,13 +251,13 @@ class History:
         self.version += 1
 
     def fail(self, failure: Failure) -> None:
-        self.failure = failure
+        self.failure, self.task = failure, None
         self._enter("failed")
         self._eta = None
         self.say([failure.line()], "error")
 
     def _take_started(self, event: Started) -> None:
-        self.started = event
+        self.started, self.task = event, None
         self.run, self.recipe, self.step = event.run, event.recipe, event.resumed_step
         self.run_path = Path(event.path)
         self.total_steps, self.max_minutes = event.total_steps, event.max_minutes
@@ -290,6 +308,7 @@ class History:
             steps=self._frozen.steps if same else tuple(self.steps),
             evals=self._frozen.evals if same else tuple(self.evals),
             probes=self._frozen.probes if same else tuple(self.probes.values()),
+            samples=self._frozen.samples if same else tuple(self.samples), task=self.task,
             saved=self.saved, saved_age=age, verified=self.verified, quantized=self.quantized,
             finished=self.finished, failure=self.failure, skipped=self.skipped, stopping=stopping, pausing=pausing,
             log=self._frozen.log if same else tuple(self.log), log_count=self.log_count,
@@ -300,4 +319,8 @@ class History:
     def _progress(self, last: Step | None) -> float:
         if self.finished is not None and self.finished.reason not in ("user", "SIGINT", "SIGTERM"):
             return 1.0
-        return last.progress if last else 0.0
+        done = last.progress if last else 0.0
+        if self.max_minutes and self.started is not None and not self.started.resumed_step:
+            # Between two log lines, too: at a second a step the first comes after half a minute.
+            done = max(done, min(0.999, self.elapsed() / (60.0 * self.max_minutes)))
+        return done

@@ -64,6 +64,10 @@ class Signals:
             number = self._installed.pop()
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
+        # Textual leaves its handlers in place, and they need the event loop: the SIGCONT that comes with a hang-up
+        # would end the training with a traceback as soon as the main thread wakes up.
+        for name in ("SIGCONT", "SIGTSTP", "SIGWINCH"):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
     def terminal_is_gone(self) -> bool:
         """Whether the terminal hung up without a signal reaching this process."""
@@ -92,6 +96,9 @@ def afterwards(session: Session, leave: Leave) -> int:
         return code
     if leave.what == "save":
         session.stop(reason={130: "SIGINT", 143: "SIGTERM"}.get(code, "user"))
+    if leave.what == "headless":
+        _say(_("the training goes on here without the screen; Ctrl+C saves and ends it"), leave)
+        _say(_("watch it from another terminal: gpt-tui watch {run}").format(run=printable(snapshot.run)), leave)
     got = _Stops(session)
     with got:
         _follow(session, quiet=leave.hung_up, bar=leave.what == "headless")

@@ -176,7 +176,15 @@ TEXTS: dict[str, str] = {
     "step {n}": "第 {n} 步",
     "(nothing)": "（空）",
     "live answers": "实时回答",
-    "the questions of data.probes are asked after each evaluation": "每次评估后都会问 data.probes 中的问题",
+    "the questions of data.probes are asked after each evaluation; a text model writes after each epoch": (
+        "每次评估后都会问 data.probes 中的问题；文本模型在每轮之后续写"
+    ),
+    "the training goes on here without the screen; Ctrl+C saves and ends it": (
+        "训练在此继续，不再显示界面；Ctrl+C 保存并结束"
+    ),
+    "watch it from another terminal: gpt-tui watch {run}": "在另一个终端观看：gpt-tui watch {run}",
+    "live text": "实时续写",
+    "epoch {n}, step {step}:": "第 {n} 轮，第 {step} 步：",
     "at step {step}": "第 {step} 步",
     "{right} of {total} right": "{total} 题对 {right} 题",
     "{percent:3.0f} %   elapsed {elapsed}   ETA {eta}": "{percent:3.0f} %   已用 {elapsed}   剩余 {eta}",

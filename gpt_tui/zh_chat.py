@@ -5,8 +5,8 @@ TEXTS: dict[str, str] = {
     "Ask": "提问",
     "Put the question to the model.": "把问题交给模型。",
     "Stop/Back": "停止/返回",
-    "Stop the answer; otherwise leave the token view, an edit or the comparison.": (
-        "停止回答；没有回答时，退出词元视图、编辑或对比。"
+    "Stop the answer; otherwise leave the token view, an edit, the comparison or the prompt.": (
+        "停止回答；没有回答时，退出词元视图、编辑、对比或输入框。"
     ),
     "Again": "重答",
     "Ask the last question once more, or the one that is marked.": "把最后一个（或选中的）问题再问一遍。",
@@ -28,7 +28,9 @@ TEXTS: dict[str, str] = {
     "Begin anew: nothing said so far is taken along.": "重新开始：之前说过的都不再带上。",
     "Delete the chat history": "删除对话记录",
     "Delete what was asked and answered with this run.": "删除与这次训练的所有问答。",
-    "Ask something · Enter sends · Ctrl+J new line": "输入问题 · 回车发送 · Ctrl+J 换行",
+    "Ask something · Enter sends · Ctrl+J new line · Esc, then 1–5: tabs": (
+        "输入问题 · 回车发送 · Ctrl+J 换行 · 先 Esc 再 1–5：换页"
+    ),
     "Ask something: what the model has learnt comes from the run's data alone.": (
         "问点什么吧：模型所知全部来自这次训练的数据。"
     ),

@@ -36,6 +36,7 @@ TEXTS: dict[str, str] = {
     # help: training
     # help: sampling
     # the tab
+    "↑ ↓ fields · Esc out": "↑ ↓ 选字段 · Esc 离开",
     "Find": "查找",
     "Only changed": "只看改动",
     "Reset": "还原",

@@ -37,7 +37,9 @@ TEXTS: dict[str, str] = {
     "data of the settings": "当前设置的数据",
     "nothing wants attention": "没有需要留意的地方",
     "{n} things want attention": "{n} 处需要留意",
-    "The two together": "两份数据之间",
+    "All together": "各份数据之间",
+    "unseen values": "未见值",
+    "{rows} rows with values that training never shows": "{rows} 条含有训练中从未出现的数值",
     "Validation": "验证数据",
     "a large file: only its first part was read for this page; gpt-tui doctor FILE reads it all": (
         "文件很大：本页只读了开头一部分；gpt-tui doctor FILE 会读完全部"
@@ -112,6 +114,7 @@ TEXTS: dict[str, str] = {
     "validation loss": "验证损失",
     "no losses recorded": "没有损失记录",
     "{n} runs, ordered by {order}": "{n} 个训练，按{order}排序",
+    "{mark} its checkpoint {name} answers where no run is named": "{mark} 未指定训练时由它的检查点 {name} 回答",
     "no runs yet; train one in the first tab (they are kept in {folder})": (
         "还没有训练；先在第一页训练一个（存放在 {folder}）"
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,8 @@ def make_corpus(recipe: Recipe, cache: Path) -> Generator[Event, None, Path]:
     if _is_whole(folder):
         return folder
     yield State("making_corpus")
-    temporary = cache / f".{folder.name}.{os.getpid()}.tmp"
+    # A thread of its own may want the same corpus: the app shows the data of the training that it runs.
+    temporary = cache / f".{folder.name}.{os.getpid()}-{threading.get_ident()}.tmp"
     try:
         make_private_folder(cache)
         _clear_leftovers(cache)
@@ -111,6 +113,6 @@ def _is_whole(folder: Path) -> bool:
 def _clear_leftovers(cache: Path) -> None:
     """Remove what processes that were killed have left half written."""
     for path in cache.glob(".*.tmp"):
-        process = path.name.split(".")[-2]
+        process = path.name.split(".")[-2].partition("-")[0]
         if process.isdigit() and not psutil.pid_exists(int(process)):
             remove_tree(path)

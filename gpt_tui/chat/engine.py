@@ -25,12 +25,16 @@ class Entry:
     path: Path
     checkpoints: tuple[str, ...]
     """'last' and 'best' and 'int8' where they are there, then those by step."""
+    default: str = ""
+    """Its checkpoint that answers where no run is named; '' for every other run."""
 
 
 def first_checkpoint(entry: Entry, live_run: Path | None) -> str:
     """What is asked when nobody said which: the running training itself, else the newest checkpoint."""
     if entry.path == live_run:
         return LIVE
+    if entry.default:
+        return entry.default
     return entry.checkpoints[0] if entry.checkpoints else "last"
 
 
@@ -64,9 +68,18 @@ class ModelEngine:
         """How a model answers unless a question says otherwise; may raise ``ConfigError``."""
 
     def runs(self, folder: Path) -> list[Entry]:
+        from core.default import read_default
         from core.runs import list_runs
 
-        return [Entry(run.path, self._checkpoints(run.checkpoints)) for run in list_runs(folder)]
+        default = read_default(folder)
+        return [
+            Entry(
+                run.path,
+                self._checkpoints(run.checkpoints),
+                default.checkpoint if default is not None and default.run == run.name else "",
+            )
+            for run in list_runs(folder)
+        ]
 
     @staticmethod
     def _checkpoints(folder: Path) -> tuple[str, ...]:

@@ -42,6 +42,8 @@ class Room:
         """Whether somebody has looked which runs there are."""
         self.warning = ""
         """Something that went wrong beside the answers, in one line."""
+        self._chosen = False
+        """Whether a person has chosen a model."""
         self._history = history
         self._conversations: dict[Path, Conversation] = {}
         self._options: dict[Path, Options] = {}
@@ -49,20 +51,26 @@ class Room:
 
     # -- who is asked ---------------------------------------------------------------------------------------
 
-    def offer(self, entries: list[Entry], live_run: Path | None) -> None:
-        """What there is to ask by now. Without a choice yet, the running training or the newest run is it."""
+    def offer(self, entries: list[Entry], live_run: Path | None, trained: Path | None = None) -> None:
+        """What there is to ask by now; ``trained``: the run that this app has trained last.
+
+        Until somebody chooses, the chat follows the training: it asks the one that runs or ran here, else the
+        default checkpoint, else the newest run.
+        """
         self.entries, self.live_run, self.listed = entries, live_run, True
         if self.choice is not None and self.choice.live and self.choice.run != live_run:
-            self.choose(Choice(self.choice.run, "last"))  # that training has ended
+            self.choose(Choice(self.choice.run, "last"), by_hand=False)  # that training has ended
         if self.other is not None and self.other.live and self.other.run != live_run:
             self.choose_other(Choice(self.other.run, "last"))
-        if self.choice is None:
-            entry = next((e for e in entries if e.path == live_run or e.checkpoints), None)
-            if entry is not None:
-                self.choose(Choice(entry.path, first_checkpoint(entry, live_run)))
+        if self.choice is None or (not self._chosen and self.choice.run != (live_run or trained)):
+            can_answer = [e for e in entries if e.path == live_run or e.checkpoints]
+            entry = min(can_answer, key=lambda e: (e.path != (live_run or trained), not e.default), default=None)
+            if entry is not None and (self.choice is None or entry.path in (live_run, trained)):
+                name = entry.checkpoints[0] if entry.path == trained != live_run else first_checkpoint(entry, live_run)
+                self.choose(Choice(entry.path, name), by_hand=False)
 
-    def choose(self, choice: Choice) -> None:
-        self.choice = choice
+    def choose(self, choice: Choice, *, by_hand: bool = True) -> None:
+        self.choice, self._chosen = choice, self._chosen or by_hand
         self._look(choice)
 
     def choose_other(self, choice: Choice) -> None:

@@ -145,7 +145,8 @@ class ChatPane(Pane):
             self._list_runs()
             return
         first, before = not self.room.listed, self.room.choice
-        self.room.offer(message.entries, own.run_path if own.active and own.started else None)
+        live = own.run_path if own.active and own.started else None
+        self.room.offer(message.entries, live, None if self.room.busy else own.run_path)
         self.room.warning = message.problem or self.room.warning
         if first or self.room.choice != before:
             await self._model_changed()
@@ -281,7 +282,21 @@ class ChatPane(Pane):
         await self.dialogue.send()
 
     def action_back(self) -> None:
-        self.dialogue.back()
+        if self.dialogue.back():
+            return
+        if self.dialogue.prompt.has_focus:
+            self.focus()  # out of the prompt: numbers open tabs again
+        else:
+            self.dialogue.prompt.focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Outside the prompt, numbers and ? are the app's keys; anything else typed is a question again."""
+        typed = event.character
+        if self.has_focus and self._ready and typed and event.is_printable and typed not in "12345?":
+            event.stop()
+            event.prevent_default()
+            self.dialogue.prompt.focus()
+            self.dialogue.prompt.insert(typed)
 
     async def action_again(self) -> None:
         await self.dialogue.again()

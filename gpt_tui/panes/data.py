@@ -15,11 +15,14 @@ from textual.message import Message
 from textual.widgets import ContentSwitcher, Select, Static
 
 from core.errors import UserError
+from core.events import Progress
+from core.sources import CACHE
 from core.text import printable, shorten
 
 from ..actions import Action, key_bindings
 from ..failure import explain
 from ..i18n import _
+from ..widgets.figures import task_text
 from ..widgets.report import ReportText
 from ..widgets.report_data import Cancelled, DataView, data_key, gather
 from ..widgets.run_table_data import run_folders
@@ -37,7 +40,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("view('rows')", "w", "Rows", "The rows as the model sees them, token by token."),
     Action("view('try')", "t", "Tokenizer", "Try the tokenizer on any text."),
     Action("search", "slash", "Search", "Find rows with some words in them; #120 goes to row 120."),
-    Action("page(1)", "n,pagedown,right", "Next", "The next page of rows."),
+    Action("page(1)", "n,pagedown,right", "Next", "The next page of rows.", footer=False),
     Action("page(-1)", "p,pageup,left", "Previous", "The page of rows before.", footer=False),
     Action("line(1)", "down", "Row down", "One row on.", footer=False),
     Action("line(-1)", "up", "Row up", "One row back.", footer=False),
@@ -66,6 +69,16 @@ class DataPane(Pane):
 
         turn: int
         view: DataView
+
+    @dataclass
+    class Fetching(Message):
+        """How far the making or downloading of the data has come."""
+
+        turn: int
+        progress: Progress
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, DataPane.Fetching)
 
     @dataclass
     class Runs(Message):
@@ -151,13 +164,18 @@ class DataPane(Pane):
         self._key = key
         self._turn += 1
         turn = self._turn
-        self.query_one(ReportText).wait(_("reading the data …"))
+        self._wait(_("reading the data …"))
         self.query_one("#data-file", Static).update(Content(""))
+
+        cache = self.desk.runs_dir / CACHE
 
         def work() -> None:
             try:
                 settings = config if source is None else stored_config(source)
-                view = gather(settings, tokenizer_file, lambda: self._turn == turn)
+                view = gather(
+                    settings, tokenizer_file, lambda: self._turn == turn,
+                    cache=cache, tell=lambda progress: self.post_message(self.Fetching(turn, progress)),
+                )  # fmt: skip
             except Cancelled:
                 return
             except Exception as problem:  # whatever a file can do to the reading is shown in place of the page
@@ -165,6 +183,19 @@ class DataPane(Pane):
             self.post_message(self.Read(turn, view))
 
         self.run_worker(work, thread=True, group="data", exit_on_error=False)
+
+    def _wait(self, text: str) -> None:
+        """What is there while the data is not."""
+        self._view = None
+        if self._composed:
+            self.query_one(ReportText).wait(text)
+            self.query_one(RowPages).wait(text)
+
+    @on(Fetching)
+    def _fetching(self, message: Fetching) -> None:
+        message.stop()
+        if message.turn == self._turn:
+            self._wait(task_text(message.progress) + " …")
 
     @on(Read)
     def _read(self, message: Read) -> None:
@@ -183,7 +214,7 @@ class DataPane(Pane):
         if view is None or not self._composed:
             return
         self.query_one(ReportText).show(view)
-        rows = {"train": view.train, "valid": view.valid}
+        rows = {"train": view.train, "valid": view.valid, "valid_unseen": view.unseen}
         self.query_one(RowPages).show({name: found for name, found in rows.items() if found is not None})
         self.query_one(TryTokenizer).show(view.tokenizer)
         self._show_file()
@@ -287,7 +318,8 @@ class DataPane(Pane):
         if source != self._source:
             self._source = source
             self._load()
-        self.focus()
+        if self.has_focus_within:  # not when another language composes the list anew, behind another tab
+            self.focus()
 
 
 def stored_config(path: Path) -> Config:

@@ -53,6 +53,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("delete", "d,delete", "Delete", "Delete the chosen run with all its checkpoints, after asking."),
 )
 
+DEFAULT_MARK = "★"
+"""Of the run that answers where none is named; see ``core.default``."""
 TICKS_BETWEEN_LOOKS = 6
 """Of half a second each."""
 
@@ -169,7 +171,9 @@ class RunsPane(Pane):
             return
         self.refresh_bindings()
         table = self.query_one(RunTable)
-        table.show(ordered(self._found.rows, self._order), self._marks())
+        default = self._found.default
+        star = {default[0]: (DEFAULT_MARK, "")} if default is not None else {}
+        table.show(ordered(self._found.rows, self._order), {**star, **self._marks()})
         self._draw_info()
         self._draw_plot()
 
@@ -193,6 +197,11 @@ class RunsPane(Pane):
         if row.problem:
             return f"✗ {row.problem}"
         text = _("{n} runs, ordered by {order}").format(n=len(self._found.rows), order=_(self._order))
+        default = self._found.default
+        if default is not None and default[0] == row.path:
+            text = _("{mark} its checkpoint {name} answers where no run is named").format(
+                mark=DEFAULT_MARK, name=printable(default[1])
+            )
         return f"{text} · {printable(str(row.path))}"
 
     def _draw_plot(self) -> None:

@@ -132,7 +132,7 @@ class TrainPane(Pane):
             self.run_worker(self._look_elsewhere, thread=True, group="elsewhere", exit_on_error=False)
         self._ticks += 1
         self._show_text(snapshot)
-        self.query_one(Answers).show(snapshot.probes, full=isinstance(self._max, Answers))
+        self.query_one(Answers).show(snapshot.probes, snapshot.samples, full=isinstance(self._max, Answers))
         if self._is_due(snapshot):
             self._show_plots(snapshot)
             self._show_log(snapshot)
@@ -332,7 +332,8 @@ class TrainPane(Pane):
                 if holder is self:
                     break
                 holder.add_class("-max")
-        self.query_one(Answers).show(self._snapshot.probes, full=isinstance(widget, Answers))
+        shown = self._snapshot
+        self.query_one(Answers).show(shown.probes, shown.samples, full=isinstance(widget, Answers))
 
     def action_clear(self) -> None:
         """One after the other: the cursor, the zoom, the maximized widget."""

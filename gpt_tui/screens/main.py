@@ -10,12 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Static
+from textual.widgets import ContentSwitcher, Static
 
-from ..actions import PANES
+from ..actions import PANES, pane_actions
 from ..i18n import _
 from ..panes.base import Pane
 from ..screen import MIN_HEIGHT, MIN_WIDTH
+from ..widgets.keybar import KeyBar
 from ..widgets.topbar import TopBar
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class MainScreen(Screen[None]):
         yield TopBar()
         with ContentSwitcher(initial=f"pane-{self.current}"):
             yield self._make(self.current)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyBar(lambda: [key for action in pane_actions(self.current) for key in action.key.split(",")])
         yield Static(id="too-small")
 
     def _make(self, name: str) -> Pane:

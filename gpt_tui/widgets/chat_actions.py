@@ -7,7 +7,7 @@ from ..actions import Action
 ACTIONS: tuple[Action, ...] = (
     Action("send", "enter", "Ask", "Put the question to the model.", footer=False),
     Action("back", "escape", "Stop/Back",
-           "Stop the answer; otherwise leave the token view, an edit or the comparison."),
+           "Stop the answer; otherwise leave the token view, an edit, the comparison or the prompt."),
     Action("again", "ctrl+r", "Again", "Ask the last question once more, or the one that is marked."),
     Action("edit", "up", "Edit", "Take an earlier question back for editing; Enter asks it in its place.",
            footer=False),

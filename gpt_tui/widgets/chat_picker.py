@@ -104,7 +104,7 @@ class ModelPicker(Vertical):
             return
         choice = self.choice
         run = str(choice.run) if choice is not None and choice.run is not None else ""
-        runs = [(_name(entry.path), str(entry.path)) for entry in self.entries]
+        runs = [(_name(entry.path, "★ " if entry.default else ""), str(entry.path)) for entry in self.entries]
         if run and self._entry(run) is None:
             runs.append((_name(Path(run)), run))
         entry = self._entry(run)
@@ -167,8 +167,9 @@ class ModelPicker(Vertical):
         self.post_message(self.Chosen(self, choice))
 
 
-def _name(path: Path) -> Content:
-    return Content(shorten(printable(path.name), MOST_NAME))
+def _name(path: Path, mark: str = "") -> Content:
+    """``mark``: a star for the run that answers where none is named."""
+    return Content(shorten(mark + printable(path.name), MOST_NAME))
 
 
 def _checkpoint_label(name: str) -> Content:

@@ -53,7 +53,11 @@ class Dialogue(Vertical):
         yield Talk(id="talk")
         yield Pairs(id="pairs")
         yield TokenPage(id="tokens")
-        yield Prompt(self.draft, placeholder=_("Ask something · Enter sends · Ctrl+J new line"), id="prompt")
+        yield Prompt(
+            self.draft,
+            placeholder=_("Ask something · Enter sends · Ctrl+J new line · Esc, then 1–5: tabs"),
+            id="prompt",
+        )
 
     @property
     def prompt(self) -> Prompt:
@@ -147,8 +151,11 @@ class Dialogue(Vertical):
         if self.room.conversation.exchanges[-1] is not fresh:
             self.query_one(Talk).mark(fresh)
 
-    def back(self) -> None:
-        """One step back: out of the tokens, the answer stopped, the edit left, out of the comparison."""
+    def back(self) -> bool:
+        """One step back: out of the tokens, the answer stopped, the edit left, out of the comparison.
+
+        Returns whether there was anything to go back from.
+        """
         if self.view == "tokens":
             self.show_view(self.under)
         elif self.room.busy:
@@ -160,7 +167,10 @@ class Dialogue(Vertical):
             self.leave_edit()
         elif self.view == "compare":
             self.show_view("talk")
+        else:
+            return False
         self.prompt.focus()
+        return True
 
     # -- which exchange is meant ------------------------------------------------------------------------------
 

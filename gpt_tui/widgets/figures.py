@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from core.events import Progress
 from core.text import cell_width, printable, shorten
 
 from ..console import REASONS
 from ..format import duration, number, percent, size
 from ..history import Snapshot
 from ..i18n import _
+from ..verdicts import part_name
 from .status import state_mark, state_word
 
 #: Colour only repeats what the sign and the word say.
@@ -38,11 +40,13 @@ def _state_parts(snapshot: Snapshot, recipe: str) -> list[str]:
         parts = [name, _(REASONS.get(snapshot.finished.reason, snapshot.finished.reason))]
         if snapshot.verified is not None:
             parts += [
-                _("{part}: {rate} exact").format(part=_(part), rate=percent(values["exact_rate"]))
+                _("{part}: {rate} exact").format(part=part_name(part), rate=percent(values["exact_rate"]))
                 for part, values in snapshot.verified.parts.items()
             ]
         return parts
     parts = [name]
+    if snapshot.task is not None:
+        parts.append(task_text(snapshot.task))
     if snapshot.started is not None:
         of = f"/{snapshot.total_steps}" if snapshot.total_steps else ""
         parts.append(_("step {n}").format(n=f"{snapshot.step}{of}"))
@@ -51,11 +55,21 @@ def _state_parts(snapshot: Snapshot, recipe: str) -> list[str]:
     return parts
 
 
+def task_text(task: Progress) -> str:
+    """What is done before the first step, and how far it has come: rows of a corpus, bytes of a download."""
+    words = {"making_corpus": _("making the corpus"), "downloading": _("downloading the data")}
+    done, total = (size(n) if task.task == "downloading" else f"{n:,}" for n in (task.done, task.total))
+    return f"{words.get(task.task, task.task)} {done}" + (f" / {total}" if task.total else "")
+
+
 def progress_line(snapshot: Snapshot, width: int) -> Content:
     """The bar, and the times beside it."""
     if snapshot.state == "idle":
         return Content("")
-    share = min(1.0, max(0.0, snapshot.progress))
+    share, task = snapshot.progress, snapshot.task
+    if task is not None:
+        share = task.done / task.total if task.total else 0.0
+    share = min(1.0, max(0.0, share))
     times = _("{percent:3.0f} %   elapsed {elapsed}   ETA {eta}").format(
         percent=100 * share, elapsed=duration(snapshot.elapsed), eta=duration(snapshot.eta)
     )

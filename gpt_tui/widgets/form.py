@@ -249,6 +249,7 @@ class GroupBar(Static):
             parts += [(text, "bold reverse" if name == section else ""), " "]
             at += sum(map(cell_width, text)) + 1
             self._ends.append((at, name))
+        parts.append(("  " + _("↑ ↓ fields · Esc out"), "dim"))
         self.update(Content.assemble(*parts), layout=False)  # type: ignore[arg-type]
 
     def on_click(self, event: events.Click) -> None:

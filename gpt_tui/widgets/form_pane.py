@@ -45,7 +45,7 @@ class FormPane(Pane):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "field(-1)", show=False),
-        Binding("down", "field(1)", show=False),
+        Binding("down,enter", "field(1)", show=False),
         Binding("pageup", f"field(-{PAGE})", show=False),
         Binding("pagedown", f"field({PAGE})", show=False),
         Binding("ctrl+up", "group(-1)", show=False),
@@ -142,8 +142,8 @@ class FormPane(Pane):
         self.finder.forget()
         await self._refresh()
         focused = self.screen.focused
-        if focused is None or self not in focused.ancestors:
-            self._focus_form()
+        if focused is None or self not in focused.ancestors_with_self:
+            self.focus()  # no field yet: a number pressed now still opens a tab, and changes no setting
 
     async def retranslate(self) -> None:
         self.state.leave_all()
@@ -275,8 +275,11 @@ class FormPane(Pane):
     @on(FieldRow.TakenBack)
     async def _taken_back(self, event: FieldRow.TakenBack) -> None:
         event.stop()
+        before = self.state.look(event.row.setting)
         self.state.take_back()
         await self._edited(event.row)
+        if self.state.look(event.row.setting) == before:  # nothing to take back: out of the field
+            self.focus()
 
     @on(FieldRow.ResetAsked)
     async def _reset_asked(self, event: FieldRow.ResetAsked) -> None:

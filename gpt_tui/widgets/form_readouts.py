@@ -11,6 +11,7 @@ from textual.widgets import Static
 from core.text import cell_width, printable, shorten
 
 from ..estimates import Estimate
+from ..fold import fold
 from ..format import duration, table
 from ..i18n import _
 
@@ -113,7 +114,8 @@ class ReadOuts(Static):
         source = f" ({source_text(estimate)})" if estimate.source else ""
         if cells(second + source) > width:
             source = ""
-        command = shorten("$ " + self._command, 2 * width - 2)
+        folded = fold("$ " + self._command, width)
+        command = "\n".join([folded[0], *([shorten(" ".join(folded[1:]), width)] if folded[1:] else [])])
         return [(shorten(first, width), "bold"), "\n", (shorten(second, width), "bold"), source, "\n", command]
 
     def _column(self, estimate: Estimate) -> list[str | tuple[str, str]]:

@@ -77,7 +77,7 @@ class FieldRow(Widget):
         """Enter: on to the next field."""
 
     class TakenBack(Told):
-        """Escape: as it was before."""
+        """Escape: as it was before, or out of the field."""
 
     class ResetAsked(Told):
         """Click on the recipe's value."""

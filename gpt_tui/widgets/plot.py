@@ -356,6 +356,8 @@ def _x_labels(window: Interval, width: int, gutter: int) -> str:
     row = [" "] * width
     free = 0
     for tick in ticks(*window, max(3, canvas // 11)):
+        if tick != round(tick):  # there is no half a step
+            continue
         label = brief(tick)
         begin = gutter + int((tick - window[0]) / (window[1] - window[0]) * canvas) - len(label) // 2
         begin = min(max(begin, gutter - 1), width - sum(map(cell_width, label)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.config import Config
 from core.errors import UserError
+from core.events import Progress
 from core.records import Record, find_data, read_records
 from core.text import printable
 
@@ -19,11 +21,13 @@ from ..i18n import _
 from .token_rows import Rows
 
 if TYPE_CHECKING:
+    from core.doctor import Corpus
     from core.tokenizer import Tokenizer
 
-MAX_BYTES = 64_000_000
-"""Of a larger file only the first rows are looked at: the page must come while somebody waits for it."""
-MAX_ROWS = 50_000
+MAX_BYTES = 8_000_000
+"""Of a larger file only the first rows are looked at: the page must come while somebody waits for it, and the 23 MB
+of the corpus ``reader`` take 65 s on two busy cores."""
+MAX_ROWS = 10_000
 MAX_CHARACTERS = 20_000_000
 """Of a single text."""
 
@@ -45,6 +49,8 @@ class DataView:
     tokenizer: Tokenizer | None = None
     train: Rows | None = None
     valid: Rows | None = None
+    unseen: Rows | None = None
+    """Of ``data.valid_unseen``."""
     problem: str = ""
     """Why the data could not be read; one safe line."""
 
@@ -73,8 +79,18 @@ def data_key(config: Config, tokenizer_file: Path | None = None) -> str:
     return json.dumps(parts)
 
 
-def gather(config: Config, tokenizer_file: Path | None = None, wanted: Callable[[], bool] = lambda: True) -> DataView:
+def gather(
+    config: Config,
+    tokenizer_file: Path | None = None,
+    wanted: Callable[[], bool] = lambda: True,
+    *,
+    cache: Path | None = None,
+    tell: Callable[[Progress], object] = lambda _progress: None,
+) -> DataView:
     """Read, report, tokenize. What the user can put right is in ``problem``, with whatever else could be had.
+
+    Files that are made or downloaded end in ``cache``, where a training looks for them too; ``tell`` hears how far
+    that has come. Without a cache only files that are there are read.
 
     ``tokenizer_file`` is that of a run; without one the vocabulary is learnt from the training rows, as a training
     with these settings would do. Raises ``Cancelled`` soon after ``wanted()`` turned False.
@@ -87,7 +103,7 @@ def gather(config: Config, tokenizer_file: Path | None = None, wanted: Callable[
     try:
         if tokenizer_file is not None and tokenizer_file.is_file():
             view.tokenizer = Tokenizer.load(tokenizer_file)
-        _gather(config, view, wanted)
+        _gather(config if cache is None else _fetched(config, cache, wanted, tell), view, wanted)
     except UserError as problem:
         view.problem = say(problem)
     except OSError as problem:
@@ -95,6 +111,23 @@ def gather(config: Config, tokenizer_file: Path | None = None, wanted: Callable[
     except MemoryError:
         view.problem = _("the memory is used up")
     return view
+
+
+def _fetched(config: Config, cache: Path, wanted: Callable[[], bool], tell: Callable[[Progress], object]) -> Config:
+    """The settings with the real paths of their files."""
+    from core.sources import fetch_data
+
+    with closing(fetch_data(config, cache)) as steps:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as end:
+                found: Config = end.value
+                return found
+            if not wanted():
+                raise Cancelled
+            if isinstance(event, Progress):
+                tell(event)
 
 
 def _gather(config: Config, view: DataView, wanted: Callable[[], bool]) -> None:
@@ -110,7 +143,7 @@ def _gather(config: Config, view: DataView, wanted: Callable[[], bool]) -> None:
             raise Cancelled
 
     template, seq_len = TEMPLATES[config.data.template], config.model.seq_len
-    paths = [find_data(name) for name in (config.data.train, config.data.valid) if name]
+    paths = [find_data(name) for name in (config.data.train, config.data.valid, config.data.valid_unseen) if name]
     files: list[list[Record]] = []
     partly = False
     for path in paths:
@@ -118,7 +151,8 @@ def _gather(config: Config, view: DataView, wanted: Callable[[], bool]) -> None:
         records, whole = _read(path)
         partly = partly or not whole
         files.append(records)
-    train, valid = _as_trained(config, files, partly)
+    corpus = _as_trained(config, files, partly)
+    train, valid = corpus.train, corpus.valid
     step()
     if view.tokenizer is None:
         view.tokenizer = make_tokenizer(config, train)
@@ -131,8 +165,8 @@ def _gather(config: Config, view: DataView, wanted: Callable[[], bool]) -> None:
         view.lines += [_line(text, first=i == 0) for i, text in enumerate(report_lines(report, seq_len))]
         view.lines.append(Line(""))
         step()
-    view.lines.append(Line(_("The two together"), "title") if len(paths) > 1 else Line(_("Validation"), "title"))
-    view.lines += _together(config, files, train, valid, overlap(*files) if len(files) > 1 else None)
+    view.lines.append(Line(_("All together"), "title") if len(paths) > 1 else Line(_("Validation"), "title"))
+    view.lines += _together(config, files, corpus, overlap(*files[:2]) if config.data.valid else None)
     if partly:
         view.lines.append(
             Line(_("a large file: only its first part was read for this page; gpt-tui doctor FILE reads it all"), "!")
@@ -141,6 +175,8 @@ def _gather(config: Config, view: DataView, wanted: Callable[[], bool]) -> None:
     view.train = Rows(train, view.tokenizer, template, seq_len, config.data.stride)
     step()
     view.valid = Rows(valid, view.tokenizer, template, seq_len)
+    if corpus.unseen:
+        view.unseen = Rows(corpus.unseen, view.tokenizer, template, seq_len)
 
 
 def _line(text: str, first: bool) -> Line:
@@ -150,9 +186,8 @@ def _line(text: str, first: bool) -> Line:
     return Line(printable(text[2:]), "!" if text.startswith("!") else "")
 
 
-def _together(
-    config: Config, files: list[list[Record]], train: list[Record], valid: list[Record], leaks: int | None
-) -> list[Line]:
+def _together(config: Config, files: list[list[Record]], corpus: Corpus, leaks: int | None) -> list[Line]:
+    train, valid = corpus.train, corpus.valid
     found: list[Line] = []
     if leaks is not None:
         found.append(Line(_("{rows} validation rows also stand in the training file").format(rows=leaks),
@@ -162,7 +197,9 @@ def _together(
             share=config.data.valid_fraction)))  # fmt: skip
     found.append(Line(_("{train} rows to train on, {valid} to evaluate on").format(train=len(train), valid=len(valid)),
                       "" if valid else "!"))  # fmt: skip
-    dropped = sum(map(len, files)) - len(train) - len(valid)
+    if corpus.unseen:
+        found.append(Line(_("{rows} rows with values that training never shows").format(rows=len(corpus.unseen))))
+    dropped = sum(map(len, files)) - len(train) - len(valid) - len(corpus.unseen)
     if dropped > 0:
         found.append(Line(_("{rows} rows are left out as duplicates or leaks (data.duplicates, data.leaks)").format(
             rows=dropped)))  # fmt: skip
@@ -179,17 +216,17 @@ def _read(path: Path) -> tuple[list[Record], bool]:
     ], False
 
 
-def _as_trained(config: Config, files: list[list[Record]], partly: bool) -> tuple[list[Record], list[Record]]:
+def _as_trained(config: Config, files: list[list[Record]], partly: bool) -> Corpus:
     """The rows that a training with these settings sees, and those it is evaluated on."""
-    from core.doctor import load_corpus, row_key, unique_rows
+    from core.doctor import Corpus, load_corpus, row_key, unique_rows
 
     if not partly:
-        corpus = load_corpus(config)
-        return corpus.train, corpus.valid
-    train, valid = files[0], files[1] if len(files) > 1 else []
+        return load_corpus(config)
+    train, held_out = files[0], files[1:]
     if config.data.duplicates == "drop":
-        train, valid = unique_rows(train), unique_rows(valid)
+        train, held_out = unique_rows(train), [unique_rows(rows) for rows in held_out]
     if config.data.leaks == "drop":
         known = {row_key(record) for record in train}
-        valid = [record for record in valid if row_key(record) not in known]
-    return train, valid
+        held_out = [[record for record in rows if row_key(record) not in known] for rows in held_out]
+    valid = held_out.pop(0) if config.data.valid else []
+    return Corpus(train, valid, unseen=held_out[0] if held_out else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,15 +23,22 @@ class Found:
     losses: dict[Path, Losses] = field(default_factory=dict)
     problem: str = ""
     """Why the folder cannot be read; one safe line."""
+    default: tuple[Path, str] | None = None
+    """The run and the checkpoint that answer where no run is named, if somebody has chosen them."""
 
 
 def look(reader: RunsReader, folder: Path, wanted: Sequence[Path], order: str) -> Found:
     """All runs, and the losses of those ``wanted``; of the first one where none is."""
+    from core.default import read_default
+
     found = Found()
     try:
         found.rows = reader.look(folder)
     except OSError as problem:
         found.problem = printable(str(problem))
+    with contextlib.suppress(UserError, OSError):  # asking without a run says what is wrong with the file
+        default = read_default(folder)
+        found.default = None if default is None else (folder / default.run, default.checkpoint)
     there = {row.path for row in found.rows}
     for path in wanted or [row.path for row in ordered(found.rows, order)[:1]]:
         if path in there:

@@ -86,6 +86,7 @@ class RowPages(Vertical):
         self._timer: Timer | None = None
         self._searching = False
         self._problem = ""
+        self._waiting = ""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="rows-bar"):
@@ -109,14 +110,26 @@ class RowPages(Vertical):
     # -- what is shown ----------------------------------------------------------------------------------------
 
     def show(self, rows: dict[str, Rows]) -> None:
-        """Page through these rows: by 'train' and 'valid'."""
-        self._rows = rows
+        """Page through these rows: by 'train', 'valid' and 'valid_unseen'."""
+        self._rows, self._waiting = rows, ""
+        if self.look.part == "valid_unseen" and "valid_unseen" not in rows:
+            self.look.part = "train"
         self.look.top = 0
+        self._select()
+
+    def wait(self, text: str) -> None:
+        """Say why there are no rows yet."""
+        self._rows, self._waiting = {}, text
         self._select()
 
     @property
     def rows(self) -> Rows | None:
         return self._rows.get(self.look.part)
+
+    def _parts(self) -> list[str]:
+        """What can be switched between: training and validation always, unseen values where there are such rows."""
+        unseen = "valid_unseen" in self._rows or self.look.part == "valid_unseen"
+        return ["train", "valid", *(["valid_unseen"] if unseen else [])]
 
     def _count(self) -> int:
         rows = self.rows
@@ -153,15 +166,16 @@ class RowPages(Vertical):
         self.query_one(RowText).show_rows(self._page, ids=look.ids, find=look.words, empty=self._why_empty())
         self.query_one("#rows-page", VerticalScroll).scroll_home(animate=False)
         part = self.query_one("#rows-part", Static)
-        names = {"train": _("train"), "valid": _("valid")}
-        part.update(Content(" · ".join(f"[{n}]" if key == look.part else n for key, n in names.items())))
+        names = {"train": _("train"), "valid": _("valid"), "valid_unseen": _("unseen values")}
+        shown = [f"[{names[key]}]" if key == look.part else names[key] for key in self._parts()]
+        part.update(Content(" · ".join(shown)))
         self.query_one("#rows-cut", Static).update(Content(f"[{'x' if look.only_cut else ' '}] {_('only cut')}"))
         self.query_one("#rows-place", Static).update(Content(self._place(count)))
         self.query_one("#rows-legend", Static).update(legend())
 
     def _why_empty(self) -> str:
         if self.rows is None:
-            return _("no rows to show")
+            return self._waiting or _("no rows to show")
         if self._problem:
             return f"✗ {self._problem}"
         if self._searching:
@@ -216,7 +230,8 @@ class RowPages(Vertical):
     # -- choosing ---------------------------------------------------------------------------------------------
 
     def toggle_part(self) -> None:
-        self.look.part = "valid" if self.look.part == "train" else "train"
+        parts = self._parts()
+        self.look.part = parts[(parts.index(self.look.part) + 1) % len(parts)]
         self.look.top = 0
         self._select()
 

@@ -48,6 +48,8 @@ def desk_of(folder: Path, **changes: Any) -> Desk:
 async def config_tab(app: GptApp, pilot: Pilot[Any]) -> ConfigPane:
     pane = app.main.panes["config"]
     assert isinstance(pane, ConfigPane)
+    await until(pilot, lambda: bool(pane.query(FieldRow)))
+    await pilot.press("down")  # into the first field: the tab itself has the focus at first
     await until(pilot, lambda: isinstance(app.focused, (TextBox, SwitchBox)) or pane.state.running is not None)
     await pilot.pause()
     return pane
