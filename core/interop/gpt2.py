@@ -124,7 +124,8 @@ def _config(shape: Shape, rows: int, file: Path) -> Config:
             training={"lr": 5e-5, "min_lr": 0.0, "weight_decay": 0.01},
         )  # fmt: skip
     except ConfigError as problem:
-        raise CheckpointError("{file}: {problem}", file=str(file), problem=problem.args[0]) from None
+        raise CheckpointError("{file}: a network that this program does not have: {problem}",
+                              file=str(file), problem=problem.args[0]) from None  # fmt: skip
 
 
 def _weights(taker: Taker, model: ModelConfig, rows: int) -> Generator[Event, None, dict[str, Tensor]]:

@@ -161,7 +161,8 @@ def _config(seed: Seed, settings: Mapping[str, Any], taker: Taker, file: Path) -
             data={"template": seed.template}, training={"lr": 5e-4},
         )  # fmt: skip
     except ConfigError as problem:
-        raise CheckpointError("{file}: {problem}", file=str(file), problem=problem.args[0]) from None
+        raise CheckpointError("{file}: a network that this program does not have: {problem}",
+                              file=str(file), problem=problem.args[0]) from None  # fmt: skip
 
 
 def _weights(seed: Seed, taker: Taker, model: ModelConfig) -> Generator[Event, None, dict[str, Tensor]]:
