@@ -171,7 +171,8 @@ class Network(nn.Module):
         getattr(self, head).weight = getattr(self, embed).weight
         with torch.no_grad():
             for parameter in self.parameters():  # norms and biases too
-                parameter.add_(torch.randn_like(parameter) * 0.3)
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+            getattr(self, embed).weight.mul_(0.5)  # logits of 1 to 3, as trained ones have
 
     def forward(self, ids: Tensor) -> Tensor:
         embed, norm, head = (getattr(self, name) for name in self.names)
@@ -181,8 +182,8 @@ class Network(nn.Module):
         return head(norm(x))
 
 
-CFG = {"model": {"n_layer": LAYERS, "n_head": HEADS, "n_embd": WIDTH, "seq_len": CONTEXT, "dropout": 0.1},
-       "training": {"lr": 0.001}, "tokenizer": {"type": "hf_tokenizers", "path": "tokenizer/tokenizer.json"}}  # fmt: skip
+SHAPE = {"n_layer": LAYERS, "n_head": HEADS, "n_embd": WIDTH, "seq_len": CONTEXT, "dropout": 0.1}
+CFG: dict[str, Any] = {"model": SHAPE, "training": {"lr": 0.001}, "tokenizer": {"type": "hf_tokenizers"}}
 LITE = {"net": {"layers": LAYERS, "heads": HEADS, "width": WIDTH, "dropout": 0.1}, "text": {"seq_len": CONTEXT}}
 
 
@@ -201,7 +202,7 @@ def save_seed(folder: Path, kind: str) -> tuple[Path, Network, tokenizers.Tokeni
     else:
         value = {"model": model.state_dict(), "cfg": CFG}
     if kind == "grouped":
-        value["cfg"] = {**CFG, "model": CFG["model"] | {"n_kv_head": 2}}  # type: ignore[operator]
+        value["cfg"] = {**CFG, "model": SHAPE | {"n_kv_head": 2}}
         value["fingerprint"] = {"git": None, "tokenizer_md5": "abc"}
     torch.save(value, path)
     return path, model, inner
@@ -215,7 +216,7 @@ def test_logits_and_greedy_answer_are_the_seed_s(tmp_path: Path, drive: Drive, k
     ids = torch.randint(0, inner.get_vocab_size(), (3, 50), generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         wanted = model(ids)
-        assert wanted.std() > 0.1
+        assert 0.1 < wanted.std() < 5
         torch.testing.assert_close(loaded.model.logits(loaded.model(ids)), wanted, atol=1e-4, rtol=0)
 
     # its own way of asking: the newer program no longer lets the tokenizer end the prompt
@@ -225,7 +226,7 @@ def test_logits_and_greedy_answer_are_the_seed_s(tmp_path: Path, drive: Drive, k
     assert (prompt[-1] == inner.token_to_id("<eos>")) == (kind != "grouped")
     wanted_ids: list[int] = []
     for _ in range(12):
-        with torch.inference_mode():
+        with torch.no_grad():
             logits = model(torch.tensor([prompt + wanted_ids]))[0, -1]
         logits[[inner.token_to_id(name) for name in ("<pad>", "<bos>", "<unk>", "<eos>")]] = -math.inf
         wanted_ids.append(int(logits.argmax()))
@@ -268,7 +269,7 @@ def test_a_text_with_other_bytes_is_read_as_unknown(tmp_path: Path, drive: Drive
     path, _, inner = save_seed(tmp_path, "teacher")
     tokenizer = drive(install(tmp_path / "runs", None, drive(read_seed(path)))).load().tokenizer
     assert not tokenizer.reads_everything
-    for text in (QUESTION, "hello 鲸 <eos>"):
+    for text in (QUESTION, "hello 鲸"):
         assert tokenizer.encode(text) == inner.encode(text, add_special_tokens=False).ids
 
 
@@ -317,7 +318,7 @@ def test_other_files(tmp_path: Path, drive: Drive) -> None:
     (tmp_path / "tokenizer" / "tokenizer.json").rename(tmp_path / "far.json")
     refused(tmp_path, drive, "no tokenizer.json beside the checkpoint; name the one", path)
     assert drive(read_seed(path, tmp_path / "far.json")).name == "GPT_teacher-last"
-    torch.save(model, path)
+    torch.save(model.blocks[0].mlp.fc1, path)
     refused(tmp_path, drive, "refused, as only weights are read and no program is run", path)
 
 
