@@ -77,6 +77,9 @@ TEXTS: dict[str, str] = {
     "{file}: tensor '{name}': numbers of kind {kind} are not supported": (
         "{file}：张量“{name}”：不支持 {kind} 类型的数"
     ),
+    "{source}: {parameters} parameters take {needed:.1f} GB of memory to import, {free:.1f} GB are free": (
+        "{source}：导入 {parameters} 个参数需要 {needed:.1f} GB 内存，可用 {free:.1f} GB"
+    ),
     # core/interop/torch_file.py, pickles.py
     "{file}: refused, as only weights are read and no program is run: {problem}": (
         "{file}：已拒绝；本程序只读取权重，不执行其中的任何代码：{problem}"

@@ -24,7 +24,7 @@ from ..vocabulary import load_vocabulary
 from .install import Foreign, provenance
 from .safetensors_file import read_safetensors_file
 from .tensorflow_bundle import read_bundle
-from .tensors import Stored, Taker, Tensors
+from .tensors import Stored, Taker, Tensors, require_memory
 from .torch_file import read_torch_file
 
 #: The names people use, and how many layers, heads and numbers per token that is.
@@ -68,6 +68,7 @@ def read_gpt2(folder: Path) -> Generator[Event, None, Foreign]:
     taker = Taker(tensors, str(files[-1]))
     rows = taker.shape("wte.weight")[0] if taker.shape("wte.weight") else 0
     config = _config(shape, rows, files[0])
+    require_memory(config.model, rows, str(folder))
     weights = yield from _weights(taker, config.model, rows)
     if "head.weight" in weights:
         config = config.update({"model.tie_embeddings": False})

@@ -225,6 +225,17 @@ def test_a_vocabulary_that_does_not_belong_to_it(tmp_path: Path, hf_gpt2: Save, 
     refused(tmp_path / "hf", tmp_path, drive, "its weights only 270: they do not belong together")
 
 
+def test_a_model_larger_than_the_memory(
+    tmp_path: Path, hf_gpt2: Save, drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        available = 100_000
+
+    hf_gpt2(tmp_path / "hf")
+    monkeypatch.setattr("psutil.virtual_memory", Full)
+    refused(tmp_path / "hf", tmp_path, drive, r"\d+ parameters take 0\.\d GB of memory to import, 0\.0 GB are free")
+
+
 @pytest.mark.parametrize("name", ["../secret.bin", "/etc/passwd", "..\\x", 3])
 def test_an_index_that_points_elsewhere(tmp_path: Path, hf_gpt2: Save, drive: Drive, name: Any) -> None:
     folder = tmp_path / "hf"
