@@ -7,11 +7,9 @@ TEXTS: dict[str, str] = {
     "the new run's name (default: made from the source)": "新运行的名称（默认：取自来源）",
     "the new run as JSON": "以 JSON 输出新的运行",
     "GPT-2, from a folder with its files, or by its size from the Hugging Face hub": (
-        "GPT-2：来自存放其文件的文件夹，或按规模从 Hugging Face 下载"
+        "GPT-2：读取其文件夹，或按规模从 Hugging Face 下载"
     ),
-    "a folder with Hugging Face's or OpenAI's files, or one of {sizes}": (
-        "存放 Hugging Face 或 OpenAI 文件的文件夹，或以下规模之一：{sizes}"
-    ),
+    "a folder with Hugging Face's or OpenAI's files, or one of {sizes}": ("其文件所在的文件夹，或规模：{sizes}"),
     "a checkpoint of GPT_teacher or ch_lite_gpt, the programs that this one comes from": (
         "GPT_teacher 或 ch_lite_gpt（本程序的前身）的检查点"
     ),
