@@ -18,12 +18,13 @@ import torch.nn.functional as F
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
 
-from core.errors import UserError
+from core.errors import DataError, UserError
 from core.events import Event, Notice
 from core.generate import Answer, Token, generate
 from core.interop.install import install
 from core.interop.seeds import read_seed
 from core.schema import SamplingConfig
+from core.vocabulary import load_vocabulary
 
 Drive = Callable[..., Any]
 TEXTS = [
@@ -271,6 +272,14 @@ def test_a_text_with_other_bytes_is_read_as_unknown(tmp_path: Path, drive: Drive
     assert not tokenizer.reads_everything
     for text in (QUESTION, "hello 鲸"):
         assert tokenizer.encode(text) == inner.encode(text, add_special_tokens=False).ids
+
+
+def test_such_a_vocabulary_is_no_start_for_a_new_training(tmp_path: Path) -> None:
+    """What it does not know would be lost in every row."""
+    build_tokenizer(tmp_path / "tokenizer.json")
+    for place in (tmp_path, tmp_path / "tokenizer.json"):
+        with pytest.raises(DataError, match="the byte alphabet is incomplete"):
+            load_vocabulary(place)
 
 
 # --- what is refused
