@@ -47,8 +47,9 @@ TEXTS = {
     "The right answer; empty: none is known.": "正确答案；留空：未知",
     "Validation data; empty: a part of the training data.": "验证数据；留空：取自训练数据",
     "Part of the training data kept for validation when 'valid' is empty.": "valid 留空时，从训练数据留出的验证比例",
-    "How a question becomes a prompt: 用户/助手, Alpaca's headings, or the text as it is.": (
-        "问题如何变成提示词：用户/助手、Alpaca 标题，或原文"
+    "How a question becomes a prompt: 用户/助手, Alpaca's headings, the text as it is, or the first as imported "
+    "seeds have it, with an end token before the answer.": (
+        "问题如何变成提示词：用户/助手、Alpaca 的标题、原样文本，或导入的前身模型所用的用户/助手（回答前有结束词元）。"
     ),
     "What to do with rows that stand there exactly twice.": "如何处理完全重复的数据",
     "What to do with validation rows that are also trained on.": "如何处理也出现在训练数据中的验证数据",

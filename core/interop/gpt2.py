@@ -24,7 +24,7 @@ from ..vocabulary import load_vocabulary
 from .install import Foreign, provenance
 from .safetensors_file import read_safetensors_file
 from .tensorflow_bundle import read_bundle
-from .tensors import Stored, Taker, Tensors
+from .tensors import Stored, Taker, Tensors, require_memory
 from .torch_file import read_torch_file
 
 #: The names people use, and how many layers, heads and numbers per token that is.
@@ -49,6 +49,9 @@ _MASKS = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)")
 #: What a folder may hold the weights in, the first one found is taken.
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
+#: And its vocabulary.
+_VOCABULARY = ("tokenizer.json", "vocab.json", "merges.txt", "encoder.json", "vocab.bpe")
+
 
 def read_gpt2(folder: Path) -> Generator[Event, None, Foreign]:
     """The model in a folder, with its vocabulary. Raises ``CheckpointError`` or ``DataError`` in one line."""
@@ -66,17 +69,15 @@ def read_gpt2(folder: Path) -> Generator[Event, None, Foreign]:
         )  # fmt: skip
     tokenizer = load_vocabulary(folder)
     taker = Taker(tensors, str(files[-1]))
-    rows = taker.shape("wte.weight")[0] if taker.shape("wte.weight") else 0
+    rows = (taker.shape("wte.weight") or (0,))[0]
     config = _config(shape, rows, files[0])
+    require_memory(config.model, rows, str(folder))
     weights = yield from _weights(taker, config.model, rows)
     if "head.weight" in weights:
         config = config.update({"model.tie_embeddings": False})
-    vocabulary_files = [path for path in sorted(folder.iterdir()) if path.name in VOCABULARY_FILES]
+    vocabulary_files = [path for path in sorted(folder.iterdir()) if path.name in _VOCABULARY]
     about = provenance("gpt2", folder, [*files, *vocabulary_files])
     return Foreign(_named(config), tokenizer, weights, about, size_name(config.model))
-
-
-VOCABULARY_FILES = ("tokenizer.json", "vocab.json", "merges.txt", "encoder.json", "vocab.bpe")
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ def _config(shape: Shape, rows: int, file: Path) -> Config:
             training={"lr": 5e-5, "min_lr": 0.0, "weight_decay": 0.01},
         )  # fmt: skip
     except ConfigError as problem:
-        raise CheckpointError("{file}: {problem}", file=str(file), problem=problem.args[0]) from None
+        raise CheckpointError("{file}: a network that this program does not have: {problem}",
+                              file=str(file), problem=problem.args[0]) from None  # fmt: skip
 
 
 def _weights(taker: Taker, model: ModelConfig, rows: int) -> Generator[Event, None, dict[str, Tensor]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from ..errors import Phrase
 from .crc32c import crc32c, masked
 
 _MAGIC = 0xDB4775248B80FB57
@@ -18,13 +19,17 @@ _TRAILER = 5  # compression, CRC
 
 
 class BadTable(Exception):
-    """It is no table, or a damaged one; the message says why, in a few English words."""
+    """It is no table, or a damaged one; the message, a ``Phrase``, says why in a few words."""
+
+
+def _bad(template: str) -> BadTable:
+    return BadTable(Phrase(template))
 
 
 def read_table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of a table, in its order. Raises ``BadTable``."""
     if len(data) < _FOOTER or struct.unpack("<Q", data[-8:])[0] != _MAGIC:
-        raise BadTable("its end is not that of an index of TensorFlow")
+        raise _bad("its end is not that of an index of TensorFlow")
     footer = data[-_FOOTER:-8]
     place = 0
     handles = []
@@ -42,31 +47,31 @@ def varint(data: bytes, place: int) -> tuple[int, int]:
     number = shift = 0
     while shift < 64:
         if place >= len(data):
-            raise BadTable("it ends within a number")
+            raise _bad("it ends within a number")
         byte = data[place]
         place += 1
         number |= (byte & 0x7F) << shift
         if byte < 0x80:
             return number, place
         shift += 7
-    raise BadTable("a number is too long")
+    raise _bad("a number is too long")
 
 
 def _block(data: bytes, offset: int, size: int) -> bytes:
     end = offset + size
     if end + _TRAILER > len(data) - _FOOTER:
-        raise BadTable("a block lies outside of it")
+        raise _bad("a block lies outside of it")
     (crc,) = struct.unpack("<I", data[end + 1 : end + _TRAILER])
     if masked(crc32c(data[offset : end + 1])) != crc:
-        raise BadTable("a block does not match its checksum")
+        raise _bad("a block does not match its checksum")
     if data[end]:
-        raise BadTable("a block is compressed, which TensorFlow's are not")
+        raise _bad("a block is compressed, which TensorFlow's are not")
     return data[offset:end]
 
 
 def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     if len(block) < 4:
-        raise BadTable("a block is too short")
+        raise _bad("a block is too short")
     (restarts,) = struct.unpack("<I", block[-4:])
     end = len(block) - 4 - 4 * restarts
     place, key = 0, b""
@@ -75,7 +80,7 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         own, place = varint(block, place)
         size, place = varint(block, place)
         if shared > len(key) or place + own + size > end:
-            raise BadTable("an entry lies outside of its block")
+            raise _bad("an entry lies outside of its block")
         key = key[:shared] + block[place : place + own]
         yield key, block[place + own : place + own + size]
         place += own + size

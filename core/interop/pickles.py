@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any
 
+from ..errors import Phrase
+
 #: A file of weights pickles names and shapes: 25 kB for GPT-2. The limits are for files that were made to be too much.
 MAX_INSTRUCTIONS = 2_000_000
 MAX_BYTES = 32_000_000
@@ -31,7 +33,11 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class BadPickle(Exception):
-    """It is no pickle of weights; the message says why, in a few English words."""
+    """It is no pickle of weights; the message, a ``Phrase``, says why in a few words."""
+
+
+def _bad(template: str, **values: Any) -> BadPickle:
+    return BadPickle(Phrase(template, **values))
 
 
 @dataclass(frozen=True)
@@ -60,15 +66,15 @@ def read_pickle(
     try:
         for count, (opcode, argument, _position) in enumerate(pickletools.genops(_Bounded(file))):  # type: ignore[arg-type]
             if count > MAX_INSTRUCTIONS:
-                raise BadPickle("it is too long")
+                raise _bad("it is too long")
             if opcode.name == "STOP":
                 return machine.value()
             machine.step(opcode.name, argument)
     except BadPickle:
         raise
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
-        raise BadPickle(f"not a pickle ({type(problem).__name__})") from None
-    raise BadPickle("it ends too early")
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise _bad("it is no pickle") from None
+    raise _bad("it ends too early")
 
 
 class _Bounded:
@@ -79,7 +85,7 @@ class _Bounded:
 
     def read(self, count: int) -> bytes:
         if count > self._left:
-            raise BadPickle("it is too long")
+            raise _bad("it is too long")
         self._left -= count
         return self._file.read(count)
 
@@ -115,7 +121,7 @@ class _Machine:
         elif name in _TUPLES:
             count = _TUPLES[name]
             if len(stack) < count:
-                raise BadPickle("it takes from an empty stack")
+                raise _bad("it takes from an empty stack")
             stack[-count:] = [tuple(stack[-count:])]
         elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
             self._memo[argument] = stack[-1]
@@ -136,7 +142,7 @@ class _Machine:
 
     def _named(self, name: Name) -> Name:
         if str(name) not in self._functions and not self._names(name):
-            raise BadPickle(f"it names {str(name)[:80]}, which no file of weights needs")
+            raise _bad("it names {name}, which no file of weights needs", name=str(name)[:80])
         return name
 
     def _combine(self, name: str) -> None:
@@ -145,12 +151,12 @@ class _Machine:
         if name == "REDUCE":
             arguments, function = stack.pop(), stack.pop()
             if not isinstance(function, Name) or str(function) not in self._functions:
-                raise BadPickle("it calls something that is not a tensor")
+                raise _bad("it calls something that is not a tensor")
             stack.append(self._functions[str(function)](*arguments))
         elif name == "BUILD":  # attributes of an object: torch hangs '_metadata' on the dict of weights
             stack.pop()
             if not isinstance(stack[-1], dict):
-                raise BadPickle("it sets attributes")
+                raise _bad("it sets attributes")
         elif name == "SETITEM":
             value, key = stack.pop(), stack.pop()
             _fill(stack[-1], [key], [value])
@@ -173,7 +179,7 @@ class _Machine:
         elif name == "DUP":
             stack.append(stack[-1])
         else:
-            raise BadPickle(f"it has the instruction {name}, which no file of weights needs")
+            raise _bad("it has the instruction {name}, which no file of weights needs", name=name)
 
     def _since_mark(self) -> list[Any]:
         stack = self._stack
@@ -182,17 +188,17 @@ class _Machine:
                 items = stack[place + 1 :]
                 del stack[place:]
                 return items
-        raise BadPickle("a mark is missing")
+        raise _bad("a mark is missing")
 
 
 def _fill(target: Any, keys: list[Any], values: list[Any]) -> None:
     """Put items into a dict. Only texts and numbers are keys: the hash of tuples in tuples in tuples takes for ever."""
     if not all(isinstance(key, (str, int)) for key in keys):
-        raise BadPickle("a key that is no text")
+        raise _bad("a key that is no text")
     _a(dict, target).update(zip(keys, values, strict=True))
 
 
 def _a(kind: type[Any], value: Any) -> Any:
     if not isinstance(value, kind):
-        raise BadPickle(f"it fills something that is no {kind.__name__}")
+        raise _bad("it fills something that cannot be filled")
     return value

@@ -28,7 +28,7 @@ from ..schema import ModelConfig
 from ..tokenizer import Tokenizer
 from .gpt2 import Numbers
 from .install import Foreign, provenance
-from .tensors import Stored, Taker
+from .tensors import Stored, Taker, require_memory
 from .torch_file import QuantizedTensor, read_torch_file
 
 NORM_EPS = 1e-12
@@ -101,6 +101,7 @@ def read_seed(
     tokenizer, where = _vocabulary(file, tokenizer_file)
     taker = Taker(tensors, str(file))
     config = _config(seed, settings, taker, file)
+    require_memory(config.model, tokenizer.vocab_size, str(file))
     weights = yield from _weights(seed, taker, config.model)
     if template is not None:
         config = config.update({"data.template": template})
@@ -161,7 +162,8 @@ def _config(seed: Seed, settings: Mapping[str, Any], taker: Taker, file: Path) -
             data={"template": seed.template}, training={"lr": 5e-4},
         )  # fmt: skip
     except ConfigError as problem:
-        raise CheckpointError("{file}: {problem}", file=str(file), problem=problem.args[0]) from None
+        raise CheckpointError("{file}: a network that this program does not have: {problem}",
+                              file=str(file), problem=problem.args[0]) from None  # fmt: skip
 
 
 def _weights(seed: Seed, taker: Taker, model: ModelConfig) -> Generator[Event, None, dict[str, Tensor]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, Phrase
 from ..storage import open_regular, read_bytes
 from .crc32c import crc32c, masked
 from .leveldb_table import BadTable, read_table, varint
@@ -38,7 +38,7 @@ def read_bundle(prefix: Path) -> tuple[list[Path], dict[str, Stored]]:
         header = dict(_fields(entries.pop(b"", b"")))
         shards = header.get(1, 1)
         if header.get(2, 0) or not isinstance(shards, int) or not 1 <= shards <= 10_000:
-            raise BadTable("its header is not understood, or big-endian")
+            raise _bad("its header is not understood, or big-endian")
         files = [prefix.with_name(f"{prefix.name}.data-{shard:05}-of-{shards:05}") for shard in range(shards)]
         sizes = []
         for file in files:
@@ -57,26 +57,30 @@ def _stored(entry: bytes, files: list[Path], sizes: list[int]) -> Stored:
         if field == 2 and isinstance(value, bytes):
             shape = [_dimension(dim) for number, dim in _fields(value) if number == 2 and isinstance(dim, bytes)]
         elif field == 7:
-            raise BadTable("a tensor is cut into slices, which GPT-2's are not")
+            raise _bad("a tensor is cut into slices, which GPT-2's are not")
         elif isinstance(value, int):
             kind, shard, offset, size, crc = (
                 value if field == number else old
                 for number, old in ((1, kind), (3, shard), (4, offset), (5, size), (6, crc))
             )
     if kind not in _KINDS:
-        raise BadTable(f"a tensor of kind {kind}")
+        raise _bad("a tensor of another kind than numbers")
     dtype = _KINDS[kind]
     if elements(tuple(shape)) * dtype.itemsize != size:
-        raise BadTable("the shape of a tensor does not agree with its size")
+        raise _bad("the shape of a tensor does not agree with its size")
     if shard >= len(files) or offset + size > sizes[shard]:
-        raise BadTable("a tensor lies outside of its file, which is cut off")
+        raise _bad("a tensor lies outside of its file, which is cut off")
     return Stored(tuple(shape), dtype, partial(_read, files[shard], offset, size, crc, dtype, tuple(shape)))
+
+
+def _bad(template: str) -> BadTable:
+    return BadTable(Phrase(template))
 
 
 def _dimension(message: bytes) -> int:
     size = dict(_fields(message)).get(1, 0)
     if not isinstance(size, int) or size >= 2**40:
-        raise BadTable("a shape that is not known")
+        raise _bad("a shape that is not known")
     return size
 
 
@@ -105,8 +109,8 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
         elif wire == 2:
             size, place = varint(message, place)
             if place + size > len(message):
-                raise BadTable("a message lies outside of its entry")
+                raise _bad("a message lies outside of its entry")
             yield field, message[place : place + size]
             place += size
         else:
-            raise BadTable("a message that is not understood")
+            raise _bad("a message that is not understood")

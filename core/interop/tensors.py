@@ -9,10 +9,16 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import psutil
 import torch
 from torch import Tensor
 
 from ..errors import CheckpointError, Phrase
+from ..model import count_parameters
+from ..schema import ModelConfig
+
+#: Memory of an import over that of the weights in fp32: a tensor being converted, and the int8 copy.
+NEEDED = 1.35
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,17 @@ class Taker:
 
     def _wrong(self, name: str, what: Phrase) -> CheckpointError:
         return CheckpointError("{file}: tensor '{name}': {what}", file=self.source, name=name, what=what)
+
+
+def require_memory(model: ModelConfig, rows: int, source: str) -> None:
+    """Raises ``CheckpointError`` where a model cannot be held in fp32, with a part of it again in int8."""
+    parameters = sum(count_parameters(model, rows).values())
+    needed, free = 4 * NEEDED * parameters, psutil.virtual_memory().available
+    if needed > free:
+        raise CheckpointError(
+            "{source}: {parameters} parameters take {needed:.1f} GB of memory to import, {free:.1f} GB are free",
+            source=source, parameters=parameters, needed=needed / 1e9, free=free / 1e9,
+        )  # fmt: skip
 
 
 def elements(shape: tuple[int, ...]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, Phrase
 from ..storage import open_regular
 from .pickles import BadPickle, Name, read_pickle
 from .tensors import Stored, elements
@@ -30,6 +31,11 @@ _STORAGES = {
     "ShortStorage": torch.int16, "CharStorage": torch.int8, "ByteStorage": torch.uint8, "BoolStorage": torch.bool,
     "QInt8Storage": torch.int8, "QUInt8Storage": torch.uint8, "QInt32Storage": torch.int32,
 }  # fmt: skip
+
+#: What the zip module raises for a damaged file, an encrypted one, and one that cannot be read.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, KeyError, RuntimeError, OverflowError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,16 @@ def read_torch_file(path: Path) -> Any:
             "{file}: refused, as only weights are read and no program is run: {problem}",
             file=str(path), problem=str(problem),
         ) from None  # fmt: skip
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, struct.error) as problem:
-        raise _damaged(path, str(problem)) from None
+    except _DAMAGE as problem:
+        raise _damaged(path, str(problem).split("\n")[0][:160]) from None
+
+
+def _bad(template: str) -> BadPickle:
+    return BadPickle(Phrase(template))
 
 
 def _damaged(path: Path, reason: str) -> CheckpointError:
-    return CheckpointError("{file}: damaged: {reason}", file=str(path), reason=reason[:160])
+    return CheckpointError("{file}: damaged: {reason}", file=str(path), reason=reason)
 
 
 def _read_zip(file: IO[bytes], path: Path) -> Any:
@@ -87,9 +97,10 @@ def _read_zip(file: IO[bytes], path: Path) -> Any:
         def check(storage: _Storage) -> None:
             info = members.get(f"{folder}data/{storage.key}")
             if info is None:
-                raise _damaged(path, f"the member data/{storage.key} is missing")
+                raise _damaged(path, Phrase("its part {name} is missing", name=f"data/{storage.key}"))
             if info.compress_type != zipfile.ZIP_STORED or info.file_size != storage.bytes:
-                raise _damaged(path, f"data/{storage.key} has {info.file_size} bytes, expected {storage.bytes}")
+                sizes = {"name": info.filename, "size": info.file_size, "expected": storage.bytes}
+                raise _damaged(path, Phrase("its part {name} has {size} bytes, expected {expected}", **sizes))
 
         with archive.open(members[pickles[0]]) as data:
             views = _Views(path, check, lambda storage: partial(_from_zip, path, f"{folder}data/{storage.key}"))
@@ -108,10 +119,14 @@ def _is_little_endian(archive: zipfile.ZipFile, info: zipfile.ZipInfo | None) ->
 def _from_zip(path: Path, name: str) -> bytearray:
     """The bytes of a member; its checksum is compared as its end is reached."""
     try:
-        with zipfile.ZipFile(open_regular(path, CheckpointError)) as archive, archive.open(name) as data:
+        with (
+            open_regular(path, CheckpointError) as file,
+            zipfile.ZipFile(file) as archive,
+            archive.open(name) as data,
+        ):
             return bytearray(data.read())
-    except (zipfile.BadZipFile, EOFError, KeyError) as problem:
-        raise _damaged(path, str(problem)) from None
+    except _DAMAGE as problem:
+        raise _damaged(path, str(problem).split("\n")[0][:160]) from None
 
 
 def _read_legacy(file: IO[bytes], path: Path) -> Any:
@@ -135,14 +150,14 @@ def _read_legacy(file: IO[bytes], path: Path) -> Any:
     for key in keys if isinstance(keys, list) else []:
         storage = views.storages.get(key)
         if storage is None:
-            raise _damaged(path, "it has numbers for no tensor")
+            raise _damaged(path, Phrase("it has numbers for no tensor"))
         (count,) = struct.unpack("<q", file.read(8))
         places[key] = file.tell()
         if count != storage.numel or places[key] + storage.bytes > size:
-            raise _damaged(path, "it ends within its numbers")
+            raise _damaged(path, Phrase("it ends within its numbers"))
         file.seek(storage.bytes, os.SEEK_CUR)
     if places.keys() != views.storages.keys():
-        raise _damaged(path, "numbers of a tensor are missing")
+        raise _damaged(path, Phrase("numbers of a tensor are missing"))
     views.settle()
     return value
 
@@ -186,7 +201,7 @@ class _Views:
     @staticmethod
     def _ordered(*items: Any) -> dict[Any, Any]:
         if items and items != ([],):
-            raise BadPickle("a dict made of a list")
+            raise _bad("a dict made of a list")
         return {}
 
     def _storage(self, identity: Any) -> _Storage:
@@ -196,21 +211,21 @@ class _Views:
             ):
                 storage = _Storage(key, _STORAGES[kind], numel)
             case _:
-                raise BadPickle("it refers to something that is no storage of numbers")
+                raise _bad("it refers to something that is no storage of numbers")
         if self.storages.setdefault(key, storage) != storage:
-            raise BadPickle("one storage of two kinds")
+            raise _bad("one storage of two kinds")
         self._check(storage)
         return storage
 
     def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *_rest: Any) -> Stored:
         numbers = [offset, *size, *stride]
         if not isinstance(storage, _Storage) or len(size) != len(stride) or len(size) > 8:
-            raise BadPickle("a tensor without storage")
+            raise _bad("a tensor without storage")
         if not all(type(number) is int and 0 <= number < 2**40 for number in numbers):
-            raise BadPickle("a tensor with an impossible shape")
+            raise _bad("a tensor with an impossible shape")
         last = offset + sum((count - 1) * step for count, step in zip(size, stride, strict=True))
         if elements(size) and (last >= storage.numel or elements(size) > storage.numel):
-            raise BadPickle("a tensor larger than its numbers")
+            raise _bad("a tensor larger than its numbers")
         self._claimed += elements(size) * storage.dtype.itemsize
         read = partial(_view, self._path, self._reader(storage), storage, offset, tuple(size), tuple(stride))
         return Stored(tuple(size), storage.dtype, read)
@@ -218,7 +233,7 @@ class _Views:
     def settle(self) -> None:
         """After all tensors: a tied matrix counts twice, but a thousand tensors on one storage are no model."""
         if self._claimed > 4 * sum(storage.bytes for storage in self.storages.values()):
-            raise BadPickle("its tensors are many times larger than its numbers")
+            raise _bad("its tensors are many times larger than its numbers")
 
 
 def _view(
@@ -233,6 +248,6 @@ def _view(
         return torch.empty(size, dtype=storage.dtype)
     data = read()
     if len(data) != storage.bytes:
-        raise _damaged(path, f"{len(data)} bytes of {storage.bytes}")
+        raise _damaged(path, Phrase("it ends within its numbers"))
     flat = torch.frombuffer(data, dtype=storage.dtype)
     return torch.as_strided(flat, size, stride, offset)

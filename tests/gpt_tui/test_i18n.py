@@ -196,7 +196,10 @@ def english_words(text: str) -> list[str]:
     return re.findall(r"\b[A-Za-z']{2,} [a-z']{2,}\b", text)
 
 
-@pytest.mark.parametrize("command", ["", *cli.COMMANDS, "tokenizer build", "tokenizer inspect", "corpus make"])
+SUBCOMMANDS = ("tokenizer build", "tokenizer inspect", "corpus make", "import gpt2", "import seed")
+
+
+@pytest.mark.parametrize("command", ["", *cli.COMMANDS, *SUBCOMMANDS])
 def test_help_is_chinese_and_fits_80_columns(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, chinese: None, command: str
 ) -> None:
