@@ -31,6 +31,8 @@ COMMANDS = {
     "runs": "list, show or delete runs",
     "plot": "draw the losses of runs",
     "watch": "watch a run that another process trains",
+    "serve": "answer chat programs over HTTP, as OpenAI's servers do",
+    "web": "open the app in a browser",
     "init": "write config.yaml and the corpus into a folder, for editing",
 }
 

@@ -28,6 +28,10 @@ SAMPLING = (
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """--run and --checkpoint."""
     parser.add_argument("--run", metavar="RUN", help=_("which run (default: the promoted or the newest)"))
+    add_checkpoint_argument(parser)
+
+
+def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint",
         metavar="last|best|int8|PATH",
@@ -72,9 +76,15 @@ def sampling_of(args: argparse.Namespace, loaded: LoadedModel) -> SamplingConfig
             changes[f"sampling.{name}"] = parse_scalar(text)
     if args.stop is not None:
         changes["sampling.stop"] = [unescape(text) for text in args.stop]
+    return changed_sampling(loaded, changes)
+
+
+def changed_sampling(loaded: LoadedModel, changes: dict[str, Any]) -> SamplingConfig:
+    """The run's sampling settings with ``sampling.…`` keys changed. An answer limited to fewer tokens than the run's
+    shortest may be as short as that. Raises ``ConfigError``."""
     minimum, maximum = changes.get("sampling.min_new_tokens"), changes.get("sampling.max_new_tokens")
     if isinstance(maximum, int) and minimum is None and maximum >= 1:
-        changes["sampling.min_new_tokens"] = min(maximum, loaded.config.sampling.min_new_tokens)
+        changes = {**changes, "sampling.min_new_tokens": min(maximum, loaded.config.sampling.min_new_tokens)}
     return loaded.config.update(changes).sampling
 
 

@@ -6,7 +6,7 @@ learning rate 学习率, row 条, evaluation 评估, training/validation data �
 
 from __future__ import annotations
 
-from . import zh_app, zh_chat, zh_cli, zh_config, zh_data_runs, zh_errors, zh_foreign, zh_recipes, zh_settings
+from . import zh_app, zh_chat, zh_cli, zh_config, zh_data_runs, zh_errors, zh_foreign, zh_recipes, zh_serve, zh_settings
 
 PARTS = (
     zh_app,
@@ -14,6 +14,7 @@ PARTS = (
     zh_chat,
     zh_data_runs,
     zh_recipes,
+    zh_serve,
     zh_cli,
     zh_errors,
     zh_settings,
