@@ -16,7 +16,7 @@ TEXTS = {
     "answer chat programs over HTTP, as OpenAI's servers do": "通过 HTTP 为聊天程序作答（OpenAI 接口）",
     "Answer chat programs over HTTP, as OpenAI's servers do.": "通过 HTTP 为聊天程序作答（OpenAI 接口）。",
     "what clients must send as their key (or GPT_TUI_API_KEY, which nobody sees in a list of processes)": (
-        "客户端必须发送的密钥（或用 GPT_TUI_API_KEY，进程列表里看不到它）"
+        "客户端要发送的密钥（GPT_TUI_API_KEY 更隐蔽）"
     ),
     "a web page's origin that may ask from a browser; may be repeated (default: none)": (
         "允许从浏览器提问的网页来源；可重复（默认：无）"

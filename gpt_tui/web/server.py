@@ -24,6 +24,7 @@ from textual_serve.server import Server, to_int
 from ..i18n import _, language
 from .guard import Guard
 
+HERE = Path(__file__).parent
 MAX_PAGES = 8
 """Apps running at once: each takes some 300 MB as soon as it has loaded torch."""
 STOP_SECONDS = 10.0
@@ -42,6 +43,7 @@ class AppServer(Server):
 
     async def make_app(self) -> web.Application:
         app = await self._make_app()
+        app.router.add_get("/page.js", self.handle_script)
         app.middlewares.append(self._guard.middleware())
         return app
 
@@ -49,7 +51,7 @@ class AppServer(Server):
         """textual-serve prints its logo here."""
 
     async def handle_index(self, request: web.Request) -> web.Response:
-        page = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
+        page = Template((HERE / "page.html").read_text(encoding="utf-8"))
         size = to_int(request.query.get("fontsize", ""), 16)
         text = page.substitute(
             lang="zh-CN" if language() == "zh" else "en",
@@ -60,6 +62,10 @@ class AppServer(Server):
             again=html.escape(_("Open it again")),
         )
         return web.Response(text=text, content_type="text/html")
+
+    async def handle_script(self, request: web.Request) -> web.FileResponse:
+        del request
+        return web.FileResponse(HERE / "page.js")
 
     async def handle_websocket(self, request: web.Request) -> web.StreamResponse:  # type: ignore[override]
         if self._pages >= MAX_PAGES:

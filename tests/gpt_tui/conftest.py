@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -194,6 +195,24 @@ def copied(trained_once: tuple[Path, Done], tmp_path: Path, monkeypatch: pytest.
     shutil.copytree(trained_once[0], tmp_path / "runs")
     monkeypatch.setenv("GPT_TUI_RUNS", str(tmp_path / "runs"))
     return tmp_path / "runs" / "tiny"
+
+
+@pytest.fixture
+def web_started(
+    shell: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> tuple[subprocess.Popen[bytes], str, str]:
+    """``gpt-tui web`` on a free port: the process, its address, and the token."""
+    work = tmp_path / "work"
+    work.mkdir()
+    environment = {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    process = shell("--lang", "en", "web", "--port", "0", "--runs-dir", tmp_path / "runs", cwd=work, env=environment)
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    match = re.fullmatch(r"the app: (http://127\.0\.0\.1:\d+)/\?token=([\w-]{32}) ; Ctrl\+C ends\n", line)
+    if match is None:
+        process.kill()
+        pytest.fail(line + process.communicate()[1].decode())
+    return process, match[1], match[2]
 
 
 @pytest.fixture

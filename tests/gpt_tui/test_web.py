@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +14,6 @@ import pytest
 
 from gpt_tui import loopback
 from gpt_tui.commands import web
-
-Shell = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def started(shell: Shell, tmp_path: Path) -> tuple[subprocess.Popen[bytes], str, str]:
-    """The process, its address, and the token."""
-    work = tmp_path / "work"
-    work.mkdir()
-    environment = {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
-    process = shell("--lang", "en", "web", "--port", "0", "--runs-dir", tmp_path / "runs", cwd=work, env=environment)
-    assert process.stdout is not None
-    line = process.stdout.readline().decode()
-    match = re.fullmatch(r"the app: (http://127\.0\.0\.1:\d+)/\?token=([\w-]{32}) ; Ctrl\+C ends\n", line)
-    if match is None:
-        process.kill()
-        pytest.fail(line + process.communicate()[1].decode())
-    return process, match[1], match[2]
 
 
 async def read_until(socket: aiohttp.ClientWebSocketResponse, part: str) -> str:
@@ -64,16 +44,16 @@ async def visit(url: str, token: str) -> None:
             await read_until(socket, "Help")
 
 
-def test_a_page_shows_the_app_and_takes_keys(started: tuple[Any, str, str]) -> None:
-    process, url, token = started
+def test_a_page_shows_the_app_and_takes_keys(web_started: tuple[Any, str, str]) -> None:
+    process, url, token = web_started
     asyncio.run(visit(url, token))
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
-def test_nobody_else_gets_in(started: tuple[Any, str, str]) -> None:
-    process, url, token = started
+def test_nobody_else_gets_in(web_started: tuple[Any, str, str]) -> None:
+    process, url, token = web_started
     port = url.rpartition(":")[2]
     cookie = {"Cookie": f"gpt_tui_{port}={token}"}
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
