@@ -28,7 +28,7 @@ COMMANDS = {
     "params": "count a model's parameters and its memory",
     "tokenizer": "build a vocabulary, or look at one",
     "corpus": "make a corpus",
-    "runs": "list, show or delete runs",
+    "runs": "list, show, export or delete runs",
     "plot": "draw the losses of runs",
     "watch": "watch a run that another process trains",
     "serve": "answer chat programs over HTTP, as OpenAI's servers do",

@@ -45,4 +45,14 @@ TEXTS = {
     "opening the app": "正在打开界面",
     "The app has been closed; a training goes on.": "界面已关闭；正在进行的训练会继续。",
     "Open it again": "重新打开",
+    # event_files.py, schema.py, commands/train.py
+    "tensorboard is not installed; to have it: pip install tensorboard; to train without: "
+    "--set training.tensorboard=false": (
+        "没有安装 tensorboard；安装：pip install tensorboard；不用它训练：--set training.tensorboard=false"
+    ),
+    "Write event files for TensorBoard too (needs tensorboard).": "另写 TensorBoard 事件文件（需要 tensorboard）",
+    "write event files for TensorBoard into the run": "在运行记录中写入 TensorBoard 事件文件",
+    # commands/runs.py
+    "export: losses, rates and times as a table (CSV)": "export：以表格（CSV）输出损失、速度和时间",
+    "where export writes (default: standard output)": "export 写到哪里（默认：标准输出）",
 }
