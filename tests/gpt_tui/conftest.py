@@ -197,6 +197,17 @@ def copied(trained_once: tuple[Path, Done], tmp_path: Path, monkeypatch: pytest.
     return tmp_path / "runs" / "tiny"
 
 
+def first_line(process: subprocess.Popen[bytes], pattern: str) -> re.Match[str]:
+    """What a server says once it can be reached."""
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    match = re.search(pattern, line)
+    if match is None:
+        process.kill()
+        pytest.fail(line + process.communicate()[1].decode())
+    return match
+
+
 @pytest.fixture
 def web_started(
     shell: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
@@ -206,12 +217,7 @@ def web_started(
     work.mkdir()
     environment = {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
     process = shell("--lang", "en", "web", "--port", "0", "--runs-dir", tmp_path / "runs", cwd=work, env=environment)
-    assert process.stdout is not None
-    line = process.stdout.readline().decode()
-    match = re.fullmatch(r"the app: (http://127\.0\.0\.1:\d+)/\?token=([\w-]{32}) ; Ctrl\+C ends\n", line)
-    if match is None:
-        process.kill()
-        pytest.fail(line + process.communicate()[1].decode())
+    match = first_line(process, r"the app: (http://127\.0\.0\.1:\d+)/\?token=([\w-]{32}) ; Ctrl\+C ends\n")
     return process, match[1], match[2]
 
 
@@ -223,6 +229,7 @@ def helpers() -> Any:
         pairs, tiny, root = PAIRS, TINY, ROOT
         write_rows = staticmethod(write_rows)
         assert_harmless = staticmethod(assert_harmless)
+        first_line = staticmethod(first_line)
 
     return Helpers
 

@@ -20,17 +20,15 @@ QUESTION = "天空是什么颜色？"
 
 
 @pytest.fixture
-def started(trained: Path, shell: Callable[..., subprocess.Popen[bytes]]) -> Callable[..., tuple[Any, str]]:
+def started(
+    helpers: Any, trained: Path, shell: Callable[..., subprocess.Popen[bytes]]
+) -> Callable[..., tuple[Any, str]]:
     """Starts ``gpt-tui serve`` on a free port: the process and its address."""
 
     def start(*options: str) -> tuple[subprocess.Popen[bytes], str]:
         process = shell("--lang", "en", "serve", "tiny", "--port", "0", *options)
-        assert process.stdout is not None
-        line = process.stdout.readline().decode()
-        match = re.search(r"step 120: (http://[\d.]+:\d+)/v1 \(model name: tiny\); Ctrl\+C ends", line)
-        if match is None:
-            process.kill()
-            pytest.fail(line + process.communicate()[1].decode())
+        pattern = r"step 120: (http://[\d.]+:\d+)/v1 \(model name: tiny\); Ctrl\+C ends"
+        match = helpers.first_line(process, pattern)
         return process, match[1]
 
     return start
