@@ -6,6 +6,7 @@ textual-serve starts the app as a process for each page and passes its screen on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import html
 import logging
 import os
@@ -101,4 +102,5 @@ async def _serve(listening: socket.socket, server: AppServer) -> int:
         await web.SockSite(runner, listening).start()
         return await stopped
     finally:
-        await runner.cleanup()
+        with contextlib.suppress(asyncio.TimeoutError, TimeoutError):  # an app that does not end is left to itself
+            await asyncio.wait_for(runner.cleanup(), STOP_SECONDS + 5.0)
