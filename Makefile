@@ -15,7 +15,7 @@ install:
 	@$(PYTHON) tools/install.py --venv $(VENV) --extras plots
 
 install-test:
-	@$(PYTHON) tools/install.py --venv $(VENV) --extras test,plots
+	@$(PYTHON) tools/install.py --venv $(VENV) --extras test,plots,serve,web,tensorboard
 
 # The app wants a terminal on both sides. Without one, or as long as there is no app: train, then answer.
 run: install  ## install what is missing, then open the app (no terminal: train and answer two questions)

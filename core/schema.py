@@ -212,6 +212,7 @@ class TrainingConfig(Section):
     )
     int8: bool = _field(True, "Write an int8 checkpoint at the end.")
     figures: bool = _field(True, "Draw the losses at the end (needs matplotlib).")
+    tensorboard: bool = _field(False, "Write event files for TensorBoard too (needs tensorboard).")
     start_from: str | None = _field(None, "A checkpoint whose weights and vocabulary to begin with; empty: fresh ones.")
 
     @model_validator(mode="after")

@@ -23,6 +23,7 @@ from .control import Control, LiveCopy
 from .dataset import encode_prompt
 from .errors import ConfigError, RunError
 from .evaluate import evaluate_loss, grade
+from .event_files import EventFiles, require_tensorboard
 from .events import (
     Changed,
     Eval,
@@ -52,6 +53,7 @@ from .tokenizer import Tokenizer
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 BAD_STEPS_BEFORE_ROLLBACK = 3
+RECORDS = ("training.tensorboard",)  # may change when a run goes on, though not while it does
 WARM_STEPS = 5  # the first steps allocate memory and would make every estimate of the time left too long
 
 
@@ -83,6 +85,8 @@ def train(
         config = stored if config is None else _resumed_config(stored, config)
     elif config is None:
         config = Config()
+    if config.training.tensorboard:
+        require_tensorboard()
     if run is None:
         run = new_run(runs_folder(), None, config.recipe)
     if not resume:
@@ -91,21 +95,22 @@ def train(
     lock.acquire()
     try:
         trainer = Trainer(config, run, control)
-        with Recorder(run) as recorder:
+        with Recorder(run) as recorder, EventFiles(run.path / "tensorboard", config) as event_files:
             for event in trainer.run(recorder, resume):
                 recorder.write(event)
+                event_files.write(event)
                 yield event
     finally:
         lock.release()
 
 
 def _resumed_config(stored: Config, wanted: Config) -> Config:
-    """``stored`` with the live settings of ``wanted``; other differences are refused."""
+    """``stored`` with the live settings of ``wanted``, and with what it records; other differences are refused."""
     changes: dict[str, Any] = {}
     for key, setting in settings().items():
         if stored.get(key) == wanted.get(key):
             continue
-        if not setting.live:
+        if not (setting.live or key in RECORDS):
             raise ConfigError("{key}: cannot change when a run goes on; start a new run for that", key=key)
         changes[key] = wanted.get(key)
     return stored.update(changes)

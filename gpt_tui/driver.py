@@ -32,20 +32,31 @@ class ScreenFile:
         return os.isatty(self._fd)
 
     def write(self, text: str) -> int:
-        data = text.encode("utf-8", "replace")
+        self.write_bytes(text.encode("utf-8", "replace"))
+        return len(text)
+
+    def write_bytes(self, data: bytes) -> int:
+        size = len(data)
         while data and not self.gone:
             try:
                 data = data[os.write(self._fd, data) :]
             except OSError:
                 self.gone = True
-        return len(text)
+        return size
 
     def flush(self) -> None:
         """Every write has reached the system already."""
 
 
+def in_browser() -> bool:
+    """Whether textual-serve has started this process, to show the app in a browser."""
+    return os.environ.get("TEXTUAL_DRIVER", "").startswith("textual.drivers.web_driver:")
+
+
 def screen_driver() -> type[Driver] | None:
     """The driver class for this system; None: Textual's own (Windows has no hang-ups and no job control)."""
+    if in_browser():
+        return _browser_driver()
     if sys.platform == "win32":
         return None
     return _posix_driver()
@@ -99,3 +110,32 @@ def _posix_driver() -> type[Driver]:
             self._gpt_app.call_later(self._gpt_app.action_suspend)
 
     return ScreenDriver
+
+
+def _browser_driver() -> type[Driver]:
+    from textual.drivers.web_driver import WebDriver
+
+    class BrowserDriver(WebDriver):
+        """Draws through a pipe to textual-serve. A page that was closed is a terminal that hung up."""
+
+        def __init__(self, app: GptApp, **options: Any) -> None:
+            super().__init__(app, **options)
+            self._gpt_app = app
+            self._pipe = ScreenFile(self.fileno)
+            self._write = self._pipe.write_bytes  # type: ignore[assignment]
+
+        def has_hung_up(self) -> bool:
+            return self._pipe.gone
+
+        def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
+            if packet_type == "quit":
+                self._gpt_app.call_later(self._gpt_app.hang_up)
+            else:
+                super().on_meta(packet_type, payload)
+
+        def run_input_thread(self) -> None:
+            super().run_input_thread()
+            if not self.exit_event.is_set():  # the server at the other end is gone
+                self._gpt_app.call_later(self._gpt_app.hang_up)
+
+    return BrowserDriver

@@ -1,4 +1,4 @@
-"""Numbers, times and tables as people read them."""
+"""Numbers, times, tables and answers as people read them."""
 
 from __future__ import annotations
 
@@ -51,3 +51,18 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str] | None = None, ri
         return []
     widths = [max(sum(map(cell_width, row[i])) for row in every) for i in range(len(every[0]))]
     return ["  ".join(pad(cell, widths[i], right=i in right) for i, cell in enumerate(row)).rstrip() for row in every]
+
+
+class HeldBlanks:
+    """The pieces of an answer as they may be shown: blanks at its end are not part of it, so they wait for what
+    follows. With ``trim`` False all of it is part of it."""
+
+    def __init__(self, trim: bool) -> None:
+        self._trim = trim
+        self._blanks = ""
+
+    def push(self, piece: str) -> str:
+        shown = self._blanks + piece
+        body = shown.rstrip() if self._trim else shown
+        self._blanks = shown[len(body) :]
+        return body

@@ -77,9 +77,15 @@ def sampling_of(args: argparse.Namespace, config: Config) -> SamplingConfig:
             changes[f"sampling.{name}"] = parse_scalar(text)
     if args.stop is not None:
         changes["sampling.stop"] = [unescape(text) for text in args.stop]
+    return changed_sampling(config, changes)
+
+
+def changed_sampling(config: Config, changes: dict[str, Any]) -> SamplingConfig:
+    """The run's sampling settings with ``sampling.…`` keys changed. An answer limited to fewer tokens than the run's
+    shortest may be as short as that. Raises ``ConfigError``."""
     minimum, maximum = changes.get("sampling.min_new_tokens"), changes.get("sampling.max_new_tokens")
     if isinstance(maximum, int) and minimum is None and maximum >= 1:
-        changes["sampling.min_new_tokens"] = min(maximum, config.sampling.min_new_tokens)
+        changes = {**changes, "sampling.min_new_tokens": min(maximum, config.sampling.min_new_tokens)}
     return config.update(changes).sampling
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,10 @@ def open_app(args: argparse.Namespace, opening: Opening | None = None) -> int:
 
 def why_not() -> str:
     """Why the app cannot open here and what to do instead, in one line; '' where it can."""
+    from .driver import in_browser
+
+    if in_browser():
+        return ""
     instead = _("use: gpt-tui --no-ui train, gpt-tui ask, gpt-tui --help")
     if not (_is_terminal(sys.__stdin__) and _is_terminal(sys.__stdout__)):
         return _("the app needs a terminal, and input or output is redirected; {instead}").format(instead=instead)
@@ -129,13 +133,15 @@ def run_app(desk: Desk, sink: StderrSink, opening: Opening) -> int:
     from core.text import printable
 
     from .app import GptApp
-    from .driver import screen_driver
+    from .driver import in_browser, screen_driver
     from .leaving import Leave, afterwards
 
     app = GptApp(desk, driver_class=screen_driver(), when_open=lambda it: _begin(it, opening), warm_up=_import_torch)
     sink.open()
     leave = app.run()
     said_in = printable(str(sink.path))  # the run's log while one is trained, else the app's own
+    if leave is not None and in_browser():  # nobody reads what is printed now
+        leave = replace(leave, hung_up=True)
     if leave is None or not leave.hung_up:
         sink.close()
     if leave is None:

@@ -17,6 +17,7 @@ from . import (
     zh_foreign,
     zh_import,
     zh_recipes,
+    zh_serve,
     zh_settings,
 )
 
@@ -26,6 +27,7 @@ PARTS = (
     zh_chat,
     zh_data_runs,
     zh_recipes,
+    zh_serve,
     zh_cli,
     zh_errors,
     zh_settings,

@@ -17,8 +17,8 @@ TEXTS = {
     "Count a model's parameters and its memory.": "计算模型的参数量和内存。",
     "build a vocabulary, or look at one": "建立词表，或查看词表",
     "Build a vocabulary, or look at one.": "建立词表，或查看词表。",
-    "list, show or delete runs": "列出、查看或删除运行记录",
-    "List, show or delete runs.": "列出、查看或删除运行记录。",
+    "list, show, export or delete runs": "列出、查看、导出或删除运行记录",
+    "List, show, export or delete runs.": "列出、查看、导出或删除运行记录。",
     "write config.yaml and the corpus into a folder, for editing": "把 config.yaml 和语料写到文件夹里供修改",
     "Write config.yaml and the corpus into a folder, for editing.": "把 config.yaml 和语料写到文件夹里供修改。",
     """\

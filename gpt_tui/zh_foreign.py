@@ -56,6 +56,8 @@ TEXTS = {
     "Permission denied": "权限不足",
     "Operation not permitted": "操作不被允许",
     "No space left on device": "磁盘空间不足",
+    "Address already in use": "地址已被占用",
+    "Cannot assign requested address": "本机没有这个地址",
     "Disk quota exceeded": "超出磁盘配额",
     "Read-only file system": "文件系统只读",
     "Not a directory": "不是文件夹",

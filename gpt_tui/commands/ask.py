@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from ..format import json_line
+from ..format import HeldBlanks, json_line
 from ..i18n import _
 from ..sampling_options import add_model_arguments, add_sampling_arguments, load_model, sampling_of
 
@@ -59,13 +59,10 @@ def print_answer(loaded: Any, question: str, sampling: Any, seed: int | None, la
     if label:
         sys.stdout.write(TEMPLATES[loaded.config.data.template].answer_label)
     text = ""
-    blanks = ""  # blanks at the end of the answer are not part of it: they wait for what follows
+    held = HeldBlanks(sampling.trim_leading)
     for item in generate(loaded, question, sampling, seed=seed):
         if isinstance(item, Token):
-            shown = blanks + item.shown
-            body = shown.rstrip() if sampling.trim_leading else shown
-            blanks = shown[len(body) :]
-            sys.stdout.write(printable(body, keep_newlines=True))
+            sys.stdout.write(printable(held.push(item.shown), keep_newlines=True))
             sys.stdout.flush()
         else:
             text = item.text

@@ -1,9 +1,10 @@
-"""``gpt-tui runs``: list, show, delete."""
+"""``gpt-tui runs``: list, show, export, delete."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from ..format import duration, json_line, number, percent, table
@@ -12,9 +13,11 @@ from ..i18n import _
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "action", metavar="list|show|delete", nargs="?", default="list", choices=["list", "show", "delete"]
-    )
+        "action", metavar="list|show|export|delete", nargs="?", default="list",
+        choices=["list", "show", "export", "delete"], help=_("export: losses, rates and times as a table (CSV)"),
+    )  # fmt: skip
     parser.add_argument("run", metavar="RUN", nargs="?", help=_("which run"))
+    parser.add_argument("--csv", metavar="FILE", type=Path, help=_("where export writes (default: standard output)"))
     parser.add_argument("--yes", action="store_true", help=_("delete without asking"))
     parser.add_argument("--json", action="store_true", help=_("as JSON"))
 
@@ -36,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     if args.run is None and args.action == "delete":
         raise RunError("which run? gpt-tui runs delete NAME")
     target = find_run(folder, args.run)
+    if args.action == "export":
+        return _export(target, args.csv)
     if args.action == "show":
         return _show(target, args.json)
     path = printable(str(target.path))
@@ -47,6 +52,27 @@ def run(args: argparse.Namespace) -> int:
             return 1
     target.delete()
     print(_("deleted: {path}").format(path=path))
+    return 0
+
+
+def _export(run: Any, file: Path | None) -> int:
+    from core.errors import RunError
+    from core.storage import write_text
+    from core.text import printable
+
+    from ..metrics_table import as_csv
+
+    text = as_csv(run.read_metrics())
+    if file is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        write_text(file, text)
+    except OSError as problem:
+        raise RunError(
+            "{path}: cannot be written: {reason}", path=str(file), reason=problem.strerror or str(problem)
+        ) from None
+    print(_("written: {path}").format(path=printable(str(file))))
     return 0
 
 

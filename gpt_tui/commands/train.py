@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        help=_("begin with the weights and vocabulary of RUN or RUN:CHECKPOINT"))  # fmt: skip
     parser.add_argument("--verify", action="store_true",
                         help=_("ask unseen questions after training and print a table of the answers"))  # fmt: skip
+    parser.add_argument("--tensorboard", action="store_true",
+                        help=_("write event files for TensorBoard into the run"))  # fmt: skip
     parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
 
 
@@ -60,6 +62,8 @@ def config_arguments(args: argparse.Namespace) -> list[str]:
         found.append("training.max_steps=" + ("null" if args.steps is None else str(args.steps)))
     elif args.steps is not None:
         found += [f"training.max_steps={args.steps}", "training.max_epochs=null", "training.max_minutes=null"]
+    if args.tensorboard:
+        found.append("training.tensorboard=true")
     return [item if item != "data.valid=" else "data.valid=null" for item in found] + list(args.overrides)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -221,6 +222,30 @@ def copied(trained_once: tuple[Path, Done], tmp_path: Path, monkeypatch: pytest.
     return tmp_path / "runs" / "tiny"
 
 
+def first_line(process: subprocess.Popen[bytes], pattern: str) -> re.Match[str]:
+    """What a server says once it can be reached."""
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    match = re.search(pattern, line)
+    if match is None:
+        process.kill()
+        pytest.fail(line + process.communicate()[1].decode())
+    return match
+
+
+@pytest.fixture
+def web_started(
+    shell: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> tuple[subprocess.Popen[bytes], str, str]:
+    """``gpt-tui web`` on a free port: the process, its address, and the token."""
+    work = tmp_path / "work"
+    work.mkdir()
+    environment = {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    process = shell("--lang", "en", "web", "--port", "0", "--runs-dir", tmp_path / "runs", cwd=work, env=environment)
+    match = first_line(process, r"the app: (http://127\.0\.0\.1:\d+)/\?token=([\w-]{32}) ; Ctrl\+C ends\n")
+    return process, match[1], match[2]
+
+
 @pytest.fixture
 def helpers() -> Any:
     """What tests cannot import from here, as pytest imports each file by itself."""
@@ -229,5 +254,6 @@ def helpers() -> Any:
         pairs, tiny, root = PAIRS, TINY, ROOT
         write_rows = staticmethod(write_rows)
         assert_harmless = staticmethod(assert_harmless)
+        first_line = staticmethod(first_line)
 
     return Helpers
