@@ -24,6 +24,7 @@ SECTIONS = {
     "tokenizer": "Tokenizer",
     "data": "Data",
     "training": "Training",
+    "lora": "LoRA",
     "sampling": "Sampling",
 }
 
