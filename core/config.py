@@ -323,7 +323,8 @@ def _problem(key: str, detail: ErrorDetails) -> Phrase:
         parent = key.rpartition(".")[0]
         here = [k for k in settings() if k.rpartition(".")[0] == parent]
         sections = list(Settings.model_fields) if not parent else []
-        hint = _nearest(key, here + sections) or _nearest(key, settings())
+        same = [k for k in settings() if k.endswith(f".{key}")]  # right but for its section
+        hint = _nearest(key, same or here + sections) or _nearest(key, settings())
         return Phrase("unknown setting{hint}", hint=hint)
     if detail["type"] == "missing":
         return Phrase("is missing")

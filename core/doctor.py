@@ -34,7 +34,7 @@ def question_key(record: Record) -> tuple[Any, ...]:
 
 @dataclass
 class Corpus:
-    """Training and validation rows after duplicates and leaks were dealt with, and what was found."""
+    """Training, validation and test rows after duplicates and leaks were dealt with, and what was found."""
 
     train: list[Record]
     valid: list[Record]
@@ -43,6 +43,8 @@ class Corpus:
     """SHA-256 of each file read."""
     unseen: list[Record] = field(default_factory=list)
     """Of ``data.valid_unseen``: rows with values that training never shows, reported apart."""
+    test: list[Record] = field(default_factory=list)
+    """``data.test_fraction`` of the training file: neither trained on nor evaluated on before the end."""
 
 
 def unique_rows(records: Sequence[Record]) -> list[Record]:
@@ -65,10 +67,11 @@ def load_corpus(config: Config) -> Corpus:
     corpus.counts["train_duplicates"] = len(train) - len(unique)
     if data.duplicates == "drop":
         train = unique
+    train, valid, corpus.test = split_rows(
+        train, 0.0 if data.valid else data.valid_fraction, data.test_fraction, config.training.seed
+    )
     if data.valid:
         valid = _read_held_out(data.valid, "valid", corpus)
-    else:
-        train, valid = _split(train, data.valid_fraction, config.training.seed)
     corpus.train = train
     trained = {row_key(record) for record in train}
     corpus.valid = _clean(valid, "valid", trained, config, corpus)
@@ -76,6 +79,8 @@ def load_corpus(config: Config) -> Corpus:
         rows = _read_held_out(data.valid_unseen, "valid_unseen", corpus)
         corpus.unseen = _clean(rows, "valid_unseen", trained, config, corpus)
     corpus.counts["train_used"] = len(train)
+    if data.test_fraction:
+        corpus.counts["test_rows"] = len(corpus.test)
     return corpus
 
 
@@ -102,21 +107,31 @@ def _clean(
     return used
 
 
-def _split(records: list[Record], fraction: float, seed: int) -> tuple[list[Record], list[Record]]:
-    """Keep a part for validation: whole rows at random or, of texts, the last part of each."""
-    if fraction == 0.0:
-        return records, []
+def split_rows(
+    records: list[Record], valid: float, test: float, seed: int
+) -> tuple[list[Record], list[Record], list[Record]]:
+    """Training, validation and test rows, in the order of the file.
+
+    Whole rows at random, all rows with the same question in the same part: what is asked in a test was never shown
+    with another answer, or twice. Of a few long texts the last part of each is for validation, and none for a test:
+    there is no question in them. The same seed makes the same parts.
+    """
+    if valid == test == 0.0:
+        return records, [], []
     if all(record.text for record in records) and len(records) < 20:
-        cuts = [int(len(record.text) * (1.0 - fraction)) for record in records]
+        cuts = [int(len(record.text) * (1.0 - valid)) for record in records]
         heads = [Record(text=r.text[:cut], where=r.where) for r, cut in zip(records, cuts, strict=True) if cut]
         tails = [Record(text=r.text[cut:], where=r.where) for r, cut in zip(records, cuts, strict=True)]
-        return heads, [tail for tail in tails if tail.text.strip()]
-    count = int(len(records) * fraction)
-    chosen = set(np.random.default_rng([seed, 0x5EED]).permutation(len(records))[:count].tolist())
-    return (
-        [record for i, record in enumerate(records) if i not in chosen],
-        [record for i, record in enumerate(records) if i in chosen],
-    )
+        return heads, [tail for tail in tails if tail.text.strip()], []
+    keys = [question_key(record) for record in records]
+    questions = list(dict.fromkeys(keys))
+    order = np.random.default_rng([seed, 0x5EED]).permutation(len(questions)).tolist()
+    first, second = int(len(questions) * valid), int(len(questions) * valid) + int(len(questions) * test)
+    part = {questions[i]: 1 if place < first else 2 if place < second else 0 for place, i in enumerate(order)}
+    parts: tuple[list[Record], list[Record], list[Record]] = ([], [], [])
+    for key, record in zip(keys, records, strict=True):
+        parts[part[key]].append(record)
+    return parts
 
 
 def file_fingerprint(path: Path) -> str:

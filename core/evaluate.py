@@ -73,6 +73,14 @@ def ask_all(
         yield graded
 
 
+def ask_in_order(
+    model: GPT, tokenizer: Tokenizer, template: Template, sampling: SamplingConfig, records: Sequence[Record]
+) -> list[Graded]:
+    """``ask_all`` to its end, in the order of the records."""
+    asked = ask_numbered(model, tokenizer, template, sampling, records)
+    return [graded for _, graded in sorted(asked, key=lambda pair: pair[0])]
+
+
 def ask_numbered(
     model: GPT, tokenizer: Tokenizer, template: Template, sampling: SamplingConfig, records: Sequence[Record]
 ) -> Iterator[tuple[int, Graded]]:

@@ -58,7 +58,7 @@ class Started(Event):
 @dataclass(frozen=True)
 class State(Event):
     """The training enters a state: preparing, making_corpus, downloading, tokenizing, training, evaluating, saving,
-    paused, verifying, done."""
+    paused, verifying, answering, done."""
 
     kind: ClassVar[str] = "state"
     state: str
@@ -195,6 +195,20 @@ class Verified(Event):
 
 
 @dataclass(frozen=True)
+class Responses(Event):
+    """The test rows were answered into ``responses.json``."""
+
+    kind: ClassVar[str] = "responses"
+    step: int
+    path: str
+    rows: int
+    exact: int
+    """Answers that are the expected one, word for word."""
+    loss: float | None
+    """Mean over all tokens of the expected answers, in nats."""
+
+
+@dataclass(frozen=True)
 class Quantized(Event):
     """The int8 checkpoint against the fp32 one."""
 
@@ -241,6 +255,7 @@ KINDS: dict[str, type[Event]] = {
         RolledBack,
         Changed,
         Verified,
+        Responses,
         Quantized,
         Finished,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import checkpoint, machine
 from .config import Config
-from .evaluate import Graded, ask_all, questions_of, summary, summary_by_kind
+from .evaluate import Graded, ask_in_order, questions_of, summary, summary_by_kind
 from .events import Event, Notice, Quantized, Saved, State, Verified
 from .figures import draw_run
 from .generate import answer
@@ -17,6 +17,7 @@ from .model import GPT
 from .prepare import Prepared
 from .quantize import quantize_weights
 from .records import Record
+from .responses import write_responses
 from .runs import LoadedModel, Run, load_model
 
 #: Questions on which int8 and fp32 are compared: enough for a share within 5 points, little enough for 1 s.
@@ -47,6 +48,7 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
                 parts[name]["by_kind"] = kinds
         yield Verified(step, parts)
         report["exact"] = parts
+    yield from write_responses(run, loaded, prepared, report)
     report["finish_seconds"] = time.perf_counter() - begin
     report["peak_memory_bytes"] = machine.peak_memory()
     report["data"] = prepared.report
@@ -75,7 +77,8 @@ def _parts(prepared: Prepared, limit: int) -> Iterator[tuple[str, list[Record]]]
 
 
 def _ask(model: GPT, config: Config, prepared: Prepared, records: Sequence[Record]) -> list[Graded]:
-    return list(ask_all(model, prepared.tokenizer, prepared.template, config.sampling, records))
+    """In the order of the records."""
+    return ask_in_order(model, prepared.tokenizer, prepared.template, config.sampling, records)
 
 
 def _write_int8(run: Run, loaded: LoadedModel, prepared: Prepared, report: dict[str, Any]) -> Iterator[Event]:
@@ -91,9 +94,10 @@ def _write_int8(run: Run, loaded: LoadedModel, prepared: Prepared, report: dict[
     yield Saved(loaded.step, str(folder), "int8", small.bytes)
     records = next((r for _, r in _parts(prepared, AGREEMENT_QUESTIONS)), [])
     models = (loaded, small)
-    answers = [{g.prompt: g.answer for g in _ask(m.model, m.config, prepared, records)} for m in models]
+    # Compared row by row: the same instruction may come with many inputs.
+    answers = [[g.answer for g in _ask(m.model, m.config, prepared, records)] for m in models]
     rates = [_decode_rate(model, records[:RATE_QUESTIONS]) for model in models]
-    same = sum(answers[0][prompt] == answers[1].get(prompt) for prompt in answers[0])
+    same = sum(one == other for one, other in zip(*answers, strict=True))
     event = Quantized(
         loaded.step, str(folder), small.bytes, loaded.bytes, same / len(answers[0]) if answers[0] else 1.0,
         len(answers[0]), rates[1], rates[0],

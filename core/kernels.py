@@ -25,10 +25,10 @@ class _RMSNorm(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None]:
         x, weight, scale = ctx.saved_tensors
         normal = x * scale
-        grad_weight = (grads[0] * normal).flatten(0, -2).sum(0)
+        grad_weight = (grads[0] * normal).flatten(0, -2).sum(0) if ctx.needs_input_grad[1] else None
         g = grads[0] * weight
         mean = torch.linalg.vecdot(g, normal).unsqueeze(-1).div_(x.shape[-1])
         return torch.addcmul(g, normal, mean, value=-1).mul_(scale), grad_weight, None

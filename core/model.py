@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .kernels import dropout, rms_norm, rotate
 from .schema import ModelConfig
@@ -205,6 +206,13 @@ class Block(nn.Module):
         return dropout(x, self.dropout) if self.training and self.dropout else x
 
 
+def _computed_twice(block: nn.Module, x: Tensor, rope: Tensor | None, mask: Tensor | None) -> Tensor:
+    """The output of a block of which only the input is kept; the way back computes the rest again, with the same
+    random numbers."""
+    out: Tensor = checkpoint(block, x, rope, mask, None, use_reentrant=False)
+    return out
+
+
 class GPT(nn.Module):
     """A decoder-only transformer."""
 
@@ -213,6 +221,8 @@ class GPT(nn.Module):
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__()
         self.config, self.vocab_size = config, vocab_size
+        self.recompute = False
+        """Gradient checkpointing (Chen et al. 2016): less memory, the blocks computed twice."""
         self.embed: nn.Module = TokenEmbedding(vocab_size, config.n_embd)
         self.position = nn.Embedding(config.seq_len, config.n_embd) if config.position == "learned" else None
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
@@ -268,8 +278,9 @@ class GPT(nn.Module):
             table = self.rope.to(x.dtype)
             rope = (table[:, positions] if positions is not None else table[:, start : start + time]).unsqueeze(-2)
         mask = self._mask(start, time, x, cache)
+        twice = self.recompute and self.training and torch.is_grad_enabled()
         for block in self.blocks:
-            x = block(x, rope, mask, cache)
+            x = _computed_twice(block, x, rope, mask) if twice else block(x, rope, mask, cache)
         if cache is not None:
             cache.length += time
         hidden: Tensor = self.norm(x)

@@ -152,8 +152,9 @@ _FUSED = getattr(torch, "_fused_adamw_", None)
 
 
 class Optimizer:
-    """AdamW on all parameters of a model, with decay on matrices only; or Muon on the matrices of its blocks, which
-    turn vectors into vectors, and AdamW on the rest."""
+    """AdamW on the parameters of a model that learn, with decay on matrices only; or Muon on the matrices of its
+    blocks, which turn vectors into vectors, and AdamW on the rest. Frozen parameters cost nothing here: they only
+    become the numbers that are computed with."""
 
     def __init__(self, model: GPT, config: TrainingConfig, dtype: torch.dtype) -> None:
         self._betas = (config.beta1, config.beta2)
@@ -169,13 +170,13 @@ class Optimizer:
         if turning:
             matrices = _Group([(name, p) for name, p in trained if name in turning], dtype, config.weight_decay)
             self._groups.append(matrices.with_muon(model.config))
+        self._frozen = {name: p for name, p in model.named_parameters() if not p.requires_grad}
         if dtype != torch.float32:
             for buffer in model.buffers():
                 if buffer.is_floating_point():
                     buffer.data = buffer.data.to(dtype)
-            for parameter in model.parameters():
-                if not parameter.requires_grad:
-                    parameter.data = parameter.data.to(dtype)
+            for parameter in self._frozen.values():
+                parameter.data = parameter.data.to(dtype)
 
     def collect_gradients(self, first: bool) -> None:
         """After each backward pass: move its gradients over. ``first`` of an optimizer step starts anew."""
@@ -203,8 +204,9 @@ class Optimizer:
                 yield slot, group
 
     def weights(self) -> dict[str, Tensor]:
-        """The fp32 weights by parameter name: views, not copies."""
-        return {slot.name: slot.of(group.master) for slot, group in self._slots()}
+        """The weights by parameter name, views, not copies: fp32 of what learns, and what is frozen as it is."""
+        learning = {slot.name: slot.of(group.master) for slot, group in self._slots()}
+        return learning | {name: parameter.detach() for name, parameter in self._frozen.items()}
 
     def state(self) -> dict[str, Tensor]:
         """The memory by name: views of means and squares, or of the momentum, and the step counts."""
@@ -220,6 +222,8 @@ class Optimizer:
 
         Raises ``KeyError`` for a name that is missing.
         """
+        for name, parameter in self._frozen.items():
+            parameter.copy_(weights[name])
         for slot, group in self._slots():
             slot.of(group.master).copy_(weights[slot.name])
             if state:

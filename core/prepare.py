@@ -37,6 +37,8 @@ class Prepared:
     valid_records: list[Record]
     unseen_records: list[Record]
     """Of ``data.valid_unseen``."""
+    test_records: list[Record]
+    """Of ``data.test_fraction``."""
     report: dict[str, Any]
     """The data report, as in ``report.json``."""
 
@@ -127,7 +129,7 @@ def prepare(
     }
     if valid is not None:
         report["valid"] = doctor.describe_dataset(valid, training.batch_size, config.model.seq_len, training.seed)
-    return Prepared(tokenizer, template, train, valid, corpus.train, corpus.valid, corpus.unseen, report)
+    return Prepared(tokenizer, template, train, valid, corpus.train, corpus.valid, corpus.unseen, corpus.test, report)
 
 
 def _corpus_notices(config: Config, corpus: doctor.Corpus) -> Iterator[Event]:

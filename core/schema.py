@@ -124,6 +124,10 @@ class DataConfig(Section):
     valid_fraction: float = _field(
         0.1, "Part of the training data kept for validation when 'valid' is empty.", ge=0.0, le=0.5
     )
+    test_fraction: float = _field(
+        0.0, "Part of the training data kept for a test: answered after the training into responses.json.",
+        ge=0.0, le=0.5,
+    )  # fmt: skip
     template: Literal["teacher", "alpaca", "plain", "seed"] = _field(
         "teacher",
         "How a question becomes a prompt: 用户/助手, Alpaca's headings, the text as it is, or the first as imported "
@@ -214,6 +218,14 @@ class TrainingConfig(Section):
     figures: bool = _field(True, "Draw the losses at the end (needs matplotlib).")
     tensorboard: bool = _field(False, "Write event files for TensorBoard too (needs tensorboard).")
     start_from: str | None = _field(None, "A checkpoint whose weights and vocabulary to begin with; empty: fresh ones.")
+    start_required: bool = _field(False, "Refuse to begin with fresh weights: what is here tunes a trained model.")
+    trainable_blocks: int | None = _field(
+        None, "Blocks that learn, counted from the top; all below them is frozen. Empty: the whole model learns.",
+        unit="blocks", ge=1, le=96,
+    )  # fmt: skip
+    gradient_checkpointing: bool = _field(
+        False, "Compute each block twice instead of keeping what it computed: much less memory, a third more time."
+    )
 
     @model_validator(mode="after")
     def _budget_and_batches(self) -> TrainingConfig:
@@ -221,6 +233,31 @@ class TrainingConfig(Section):
             raise _bad("one of max_steps, max_epochs, max_minutes must be set, or the training never ends")
         if self.min_lr > self.lr:
             raise _bad("min_lr ({min_lr}) must not be above lr ({lr})", min_lr=self.min_lr, lr=self.lr)
+        return self
+
+
+#: The matrices of a block that LoRA can be put on, as the model calls them.
+LORA_TARGETS = ("qkv", "proj", "up", "down")
+
+
+class LoraConfig(Section):
+    """Tuning by small factors beside frozen matrices."""
+
+    rank: int | None = _field(
+        None, "LoRA: columns of the factors learnt instead of whole matrices, 4 to 64. Empty: no LoRA.", ge=1, le=1024
+    )
+    alpha: float = _field(16.0, "LoRA: what the factors add is multiplied by alpha / rank.", gt=0.0, le=4096.0)
+    targets: list[Text] = _field(
+        ["qkv", "proj"], "LoRA: on which matrices: qkv, proj (attention), up, down (feed-forward).",
+        min_length=1, max_length=len(LORA_TARGETS),
+    )  # fmt: skip
+    dropout: float = _field(0.0, "LoRA: share of the factors' inputs dropped in training.", ge=0.0, le=0.9)
+
+    @model_validator(mode="after")
+    def _targets_are_known(self) -> LoraConfig:
+        for name in self.targets:
+            if name not in LORA_TARGETS:
+                raise _bad("lora.targets: found '{name}', allowed: {names}", name=name, names=", ".join(LORA_TARGETS))
         return self
 
 
@@ -256,4 +293,16 @@ class Settings(Section):
     tokenizer: TokenizerConfig = _field(TokenizerConfig(), "From text to numbers.")
     data: DataConfig = _field(DataConfig(), "What to learn from.")
     training: TrainingConfig = _field(TrainingConfig(max_steps=1000), "How to learn.")
+    lora: LoraConfig = _field(LoraConfig(), "Tuning by small factors beside frozen matrices.")
     sampling: SamplingConfig = _field(SamplingConfig(), "How to answer.")
+
+    @model_validator(mode="after")
+    def _no_more_blocks_than_there_are(self) -> Settings:
+        blocks = self.training.trainable_blocks
+        if blocks is not None and blocks > self.model.n_layer:
+            raise _bad(
+                "training.trainable_blocks ({blocks}) must not be above model.n_layer ({layers})",
+                blocks=blocks,
+                layers=self.model.n_layer,
+            )
+        return self

@@ -31,6 +31,7 @@ def load_start(config: Config) -> Start | None:
 
     Raises ``CheckpointError`` for weights that cannot be trained, ``ConfigError`` for another architecture.
     """
+    require_start(config)
     if config.training.start_from is None:
         return None
     folder = Path(config.training.start_from)
@@ -46,6 +47,16 @@ def load_start(config: Config) -> Start | None:
         "sha256": file_sha256(folder / "model.safetensors", CheckpointError),
     }
     return Start(Tokenizer.load(folder / "tokenizer.json"), weights, about)
+
+
+def require_start(config: Config) -> None:
+    """Raises ``ConfigError`` where the settings tune a trained model and none is named."""
+    if config.training.start_required and config.training.start_from is None:
+        raise ConfigError(
+            "{recipe} tunes a model that is trained already; name one with --from RUN (training.start_from), such as "
+            "GPT-2 after: gpt-tui import gpt2 124M; alpaca-tiny begins with a fresh one",
+            recipe=config.recipe,
+        )
 
 
 def _check_architecture(config: Config, state: dict[str, Any], folder: Path) -> None:

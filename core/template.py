@@ -65,7 +65,8 @@ class Template:
         return self.system.format(text=system) if system else ""
 
     def _question(self, turn: Turn) -> str:
-        context = self.context + turn.context if turn.context else ""
+        context = turn.context.replace("\r\n", "\n").strip()
+        context = self.context + context if context else ""
         return self.before + clean_prompt(turn.prompt) + context + self.between
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import checkpoint, machine
+from . import checkpoint, lora, machine, tuning
 from .batches import batches_per_epoch, collate, epoch_order, split_rows
 from .callable_module import make_callable
 from .config import Config, settings
@@ -48,7 +48,7 @@ from .recorder import Recorder
 from .runs import Run, new_run, runs_folder
 from .sample import write_sample
 from .sources import cache_folder
-from .start import load_start
+from .start import Start, load_start, require_start
 from .tokenizer import Tokenizer
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -90,6 +90,7 @@ def train(
     if run is None:
         run = new_run(runs_folder(), None, config.recipe)
     if not resume:
+        require_start(config)
         run.create(config)
     lock = run.lock
     lock.acquire()
@@ -240,11 +241,19 @@ class Trainer:
         """The model and its optimizer, fresh from the seed or with saved weights."""
         training = self.config.training
         self.model = GPT(self.config.model, self.prepared.tokenizer.vocab_size).init_weights(training.seed)
+        tuning.limit_training(self.model, self.config)
         self.model.to(self.device).train()
         self.optimizer = Optimizer(self.model, training, DTYPES[self.dtype_name])
         if weights is not None:
-            self.optimizer.load(weights, memory or {})
+            memory = memory or {}
+            fresh = lora.factors(self.optimizer.weights())  # what the tuned model cannot have
+            self.optimizer.load(fresh | lora.put_apart(weights, memory), memory)
         machine.require_device([*self.model.named_parameters(), *self.model.named_buffers()], self.device)
+
+    def begin(self, start: Start | None) -> None:
+        """Before the first step: fresh weights, or those that the training begins with."""
+        self.origin = start.about if start else None
+        self.build(start.weights if start else None, None)
 
     def restore(self) -> Iterator[Event]:
         """Take up the newest whole checkpoint; damaged newer ones are named."""
@@ -282,8 +291,10 @@ class Trainer:
         if trained:
             yield from self.restore()
         else:
-            self.origin = start.about if start else None
-            self.build(start.weights if start else None, None)
+            self.begin(start)
+        begun = start is not None
+        del start  # its weights, which are not needed twice
+        machine.give_back_memory()
         if resume:
             recorder.forget_after(self.progress.step)
             self.path.save_config(self.config)
@@ -291,11 +302,13 @@ class Trainer:
             self.path.save_tokenizer(self.prepared.tokenizer)
         yield Started(
             self.path.name, str(self.path.path), self.config.recipe, self.progress.step, self.device, self.threads,
-            self.dtype_name, sum(p.numel() for p in self.model.parameters()), self.prepared.tokenizer.vocab_size,
+            self.dtype_name, tuning.count(self.model)[0], self.prepared.tokenizer.vocab_size,
             self.total_steps(), self.config.training.max_minutes, self.prepared.report, time.time(),
         )  # fmt: skip
-        if start:
-            yield Notice("beginning with the weights of {run}, {checkpoint} (step {step})", start.about)
+        if begun and self.origin:
+            yield Notice("beginning with the weights of {run}, {checkpoint} (step {step})", self.origin)
+        if notice := tuning.tuning_notice(self.model, self.config):
+            yield notice
         reason = yield from self.loop()
         if self.control.discard and reason == self.control.stop:
             yield self.finished(reason)
@@ -457,7 +470,7 @@ class Trainer:
     def hand_out_copies(self) -> None:
         """Copies of the weights for whoever asked, made here because only here no step is under way."""
         for request in self.control.take_copy_requests():
-            weights = {name: weight.detach().to("cpu", copy=True) for name, weight in self.optimizer.weights().items()}
+            weights = {name: weight.detach().to("cpu", copy=True) for name, weight in self.weights().items()}
             request.set_result(LiveCopy(weights, self.config, self.prepared.tokenizer, self.progress.step))
 
     def apply_updates(self) -> Iterator[Event]:
@@ -503,7 +516,7 @@ class Trainer:
             yield from self.restore()
         else:
             self.progress = Progress()
-            self.build(None, None)
+            self.begin(load_start(self.config))
         self.progress.lr_scale, self.progress.rollbacks, self.progress.skipped = 0.5, 1, skipped
         self.progress.skipped_in_a_row = 0
         # The time is gone, whatever the steps were good for; and the best checkpoint is still the best.
@@ -512,6 +525,10 @@ class Trainer:
         yield RolledBack(failed_at, self.progress.step, 0.5)
 
     # -- saving and the end -----------------------------------------------------------------------------------
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """What the model is now, by parameter name, fp32, LoRA's factors merged."""
+        return lora.merged(self.optimizer.weights(), self.config.lora)
 
     def state(self) -> dict[str, Any]:
         """``state.json``: what makes a checkpoint self-describing and a resume exact."""
@@ -535,12 +552,11 @@ class Trainer:
         A full disk is told; only of the ``final`` one, without which steps would be lost, is it a ``RunError``.
         """
         step = self.progress.step
-        weights = self.optimizer.weights()
         yield State("saving", step)
         folder = checkpoint.step_folder(self.path.checkpoints, step) if tag == "last" else self.path.checkpoints / tag
-        memory = self.optimizer.state() if tag == "last" else None
+        memory = self.optimizer.state() | lora.apart(self.optimizer.weights()) if tag == "last" else None
         try:
-            size = checkpoint.save(folder, self.state(), self.prepared.tokenizer.to_json(), weights, memory)
+            size = checkpoint.save(folder, self.state(), self.prepared.tokenizer.to_json(), self.weights(), memory)
         except OSError as problem:
             reason = problem.strerror or str(problem)
             if final:
@@ -595,7 +611,8 @@ class Trainer:
             "tokens": progress.tokens,
             "train_seconds": progress.elapsed,
             "seed": self.config.training.seed,
-            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "parameters": tuning.count(self.model)[0],
+            "learning_parameters": tuning.count(self.model)[1],
             "loss": self.train_loss(),
             "eval_loss": progress.last_eval,
             "best_loss": progress.best_loss,

@@ -16,6 +16,7 @@ from core.events import (
     Notice,
     Probe,
     Quantized,
+    Responses,
     RolledBack,
     Sample,
     Saved,
@@ -29,7 +30,7 @@ from core.text import printable
 
 from .format import duration, number, percent, size
 from .i18n import WORDS, _, translated
-from .verdicts import part_name
+from .verdicts import part_name, test_line
 
 
 def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
@@ -82,10 +83,13 @@ def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
             "making_corpus": _("making the corpus"),
             "downloading": _("downloading the data"),
             "verifying": _("asking all questions once more"),
+            "answering": _("answering the test rows"),
             "tokenizing": _("learning the vocabulary"),
         }[event.state]
     elif isinstance(event, Verified):
         yield from _verified(event)
+    elif isinstance(event, Responses):
+        yield test_line(event.rows, event.path, event.exact, event.loss)
     elif isinstance(event, Quantized) and not event.questions:
         yield _("int8: {small} instead of {large}").format(
             small=size(event.bytes), large=size(event.fp32_bytes))  # fmt: skip
@@ -107,7 +111,7 @@ def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
 
 
 #: States that are told.
-STATES = ("paused", "verifying", "tokenizing", "making_corpus", "downloading")
+STATES = ("paused", "verifying", "answering", "tokenizing", "making_corpus", "downloading")
 
 REASONS = {
     "max_steps": "finished",

@@ -58,13 +58,14 @@ def look_at_data(config: Config) -> Sample | None:
         rows, records = _rows(path, size)
         if not records:
             return None
-        valid = 0
+        valid, test = 0, int(rows * config.data.test_fraction)
         if config.data.valid:
             valid_path = find_data(config.data.valid)
             valid = _rows(valid_path, valid_path.stat().st_size)[0]
         else:
             valid = int(rows * config.data.valid_fraction)
             rows -= valid
+        rows -= test
     except (UserError, OSError, ValueError):
         return None
     template = TEMPLATES[config.data.template]

@@ -148,6 +148,22 @@ def count_parameters(model: ModelConfig, vocab: int) -> dict[str, int]:
     }
 
 
+def learning_parameters(config: Config, vocab: int) -> int:
+    """Parameters that a training changes, as ``core.tuning`` chooses them."""
+    model, wanted = config.model, config.training.trainable_blocks
+    parts = count_parameters(model, vocab)
+    blocks = wanted or model.n_layer
+    if config.lora.rank is not None:
+        d, up = model.n_embd, model.hidden * (2 if model.mlp == "swiglu" else 1)
+        qkv = (model.n_head + 2 * model.kv_heads) * model.head_dim
+        ends = {"qkv": d + qkv, "proj": d + d, "up": d + up, "down": model.hidden + d}
+        return blocks * config.lora.rank * sum(ends[target] for target in set(config.lora.targets))
+    if wanted is None:
+        return sum(parts.values())
+    body = (parts["attention"] + parts["mlp"]) * blocks // model.n_layer
+    return body + parts["norm"] * (2 * blocks + 1) // (2 * model.n_layer + 1) + parts["head"]
+
+
 def dtype_of(config: Config, machine: Machine | None) -> str:
     """The number format a training would compute with."""
     wanted: str = config.training.dtype
@@ -159,7 +175,8 @@ def dtype_of(config: Config, machine: Machine | None) -> str:
 def memory(config: Config, vocab: int, length: float, supervised: float, dtype: str) -> Memory:
     """Peak of a step whose longest rows have ``length`` tokens."""
     model, training = config.model, config.training
-    count = sum(count_parameters(model, vocab).values())
+    learning = learning_parameters(config, vocab)
+    frozen = sum(count_parameters(model, vocab).values()) - (learning if config.lora.rank is None else 0)
     half = dtype == "bf16"
     size = 2 if half else 4
     rows = min(training.micro_batch or training.batch_size, training.batch_size)
@@ -169,23 +186,35 @@ def memory(config: Config, vocab: int, length: float, supervised: float, dtype: 
     if length <= PLAIN_ATTENTION_UP_TO[dtype]:
         per_layer += (6 if model.dropout else 4) * rows * model.n_head * length**2
     logits = 4 * 4 * supervised * tokens * vocab
-    activations = size * model.n_layer * per_layer + logits
-    # An fp32 master copy, its gradient and Adam's two means; with bf16 also what is computed with, twice.
+    blocks = training.trainable_blocks or model.n_layer
+    kept = blocks * per_layer  # below the lowest block that learns nothing is kept
+    if training.gradient_checkpointing:
+        kept = blocks * tokens * model.n_embd + per_layer
+    activations = size * kept + logits
+    # An fp32 master copy, its gradient and Adam's two means; with bf16 also what is computed with, twice. What is
+    # frozen is only computed with.
     return Memory(
-        4.0 * count + (2.0 * count if half else 0.0),
-        4.0 * count + (2.0 * count if half else 0.0),
-        8.0 * count,
+        4.0 * learning + (2.0 * learning if half else 0.0) + size * frozen,
+        4.0 * learning + (2.0 * learning if half else 0.0),
+        8.0 * learning,
         activations,
     )
 
 
 def step_flops(config: Config, vocab: int, tokens: float, length: float, supervised: float) -> float:
-    """Floating-point operations of one step: 6 for every weight and token, and attention over the row."""
-    model = config.model
+    """Floating-point operations of one step: 6 for every weight and token, and attention over the row.
+
+    Of the 6 two each are for the way forth, the way back and the weight's own gradient: a frozen block below those
+    that learn takes the first, LoRA's matrices the first two, a block computed twice two more.
+    """
+    model, training, lora = config.model, config.training, config.lora.rank is not None
     parts = count_parameters(model, vocab)
-    body = parts["attention"] + parts["mlp"]
+    body = parts["attention"] + parts["mlp"] + 2.0 * model.n_layer * model.n_embd * length
     output = vocab * model.n_embd * supervised
-    return tokens * (6.0 * (body + output) + 12.0 * model.n_layer * model.n_embd * length)
+    share = (training.trainable_blocks or model.n_layer) / model.n_layer
+    tuned = lora or training.trainable_blocks is not None
+    block = 2.0 + share * (2.0 + (0.0 if lora else 2.0) + (2.0 if training.gradient_checkpointing else 0.0))
+    return tokens * (block * body + (4.0 if tuned else 6.0) * output)
 
 
 def step_seconds(config: Config, vocab: int, corpus: Corpus, machine: Machine, dtype: str) -> float:
@@ -197,7 +226,7 @@ def step_seconds(config: Config, vocab: int, corpus: Corpus, machine: Machine, d
     passes = 2.0 * tokens * model.n_layer * ((32 if model.dropout else 20) * model.n_embd + 4 * wide)
     passes += (7.2 if model.dropout else 3.6) * model.n_layer * model.n_head * tokens * corpus.mean
     passes += 18.0 * corpus.supervised * tokens * vocab
-    passes += 10.8 * sum(count_parameters(model, vocab).values())
+    passes += 10.8 * learning_parameters(config, vocab)
     return 1.18 * products + machine.element * passes
 
 
@@ -269,7 +298,8 @@ def _evaluation(config: Config, corpus: Corpus, per_token: float) -> float:
 
 def sample_key(config: Config) -> tuple[object, ...]:
     """The settings that decide what a ``Sample`` looks like."""
-    return (config.data.train, config.data.valid, config.data.valid_fraction, config.data.template)
+    data = config.data
+    return (data.train, data.valid, data.valid_fraction, data.test_fraction, data.template)
 
 
 def bytes_per_token(vocab: int) -> float:
@@ -314,7 +344,8 @@ def _data_key(config: Config) -> tuple[object, ...]:
 def _speed_key(config: Config, dtype: str, threads: int) -> tuple[object, ...]:
     training = config.training
     model = config.model.model_copy(update={"dropout": bool(config.model.dropout)})
-    return (model, training.batch_size, training.micro_batch, training.device, threads, dtype)
+    tuned = (training.trainable_blocks, training.gradient_checkpointing, config.lora.model_dump_json())
+    return (model, training.batch_size, training.micro_batch, training.device, threads, dtype, *tuned)
 
 
 def _twin(config: Config, runs: Sequence[KnownRun]) -> KnownRun | None:

@@ -52,6 +52,7 @@ STATES = {
     "saving": "saving",
     "paused": "paused",
     "verifying": "verifying",
+    "answering": "verifying",
     "done": "done",
 }
 #: States in which a training has a thread.

@@ -23,6 +23,7 @@ SECTIONS = {
     "tokenizer": "Tokenizer",
     "data": "Data",
     "training": "Training",
+    "lora": "LoRA",
     "sampling": "Sampling",
 }
 

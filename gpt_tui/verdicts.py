@@ -7,7 +7,7 @@ from typing import Any
 
 from core.text import printable
 
-from .format import percent, table
+from .format import number, percent, table
 from .i18n import _
 
 
@@ -15,6 +15,13 @@ def part_name(part: str) -> str:
     """What a part of a verification is called: 'valid', 'valid_unseen', 'train'."""
     names = {"train": _("train"), "valid": _("valid"), "valid_unseen": _("valid, unseen values")}
     return names.get(part, part)
+
+
+def test_line(rows: Any, path: str, exact: Any, loss: Any) -> str:
+    """What became of the test rows, and where to read it."""
+    return _("test: {rows} answers in {path}, {exact} of them word for word as expected | loss {loss}").format(
+        rows=rows, path=printable(path), exact=exact, loss=number(loss)
+    )
 
 
 def verdict_table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:

@@ -19,6 +19,7 @@ from . import (
     zh_recipes,
     zh_serve,
     zh_settings,
+    zh_tuning,
 )
 
 PARTS = (
@@ -34,6 +35,7 @@ PARTS = (
     zh_foreign,
     zh_import,
     zh_export,
+    zh_tuning,
 )  # the texts of a new area: its own zh_*.py, named here
 
 TEXTS: dict[str, str] = {text: chinese for part in PARTS for text, chinese in part.TEXTS.items()}

@@ -13,6 +13,8 @@ from ..sampling_options import add_model_arguments, add_sampling_arguments, load
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help=_("the question"))
+    parser.add_argument("--input", metavar="TEXT", default="", dest="context",
+                        help=_("what the instruction is about, under a heading of its own (alpaca)"))  # fmt: skip
     add_model_arguments(parser)
     add_sampling_arguments(parser)
     parser.add_argument("--json", action="store_true", help=_("tokens, their probabilities and the rate as JSON"))
@@ -22,18 +24,18 @@ def run(args: argparse.Namespace) -> int:
     loaded = load_model(args)
     sampling = sampling_of(args, loaded.config)
     if args.json:
-        print(json_line(answer_json(loaded, args.text, sampling, args.seed)))
+        print(json_line(answer_json(loaded, args.text, sampling, args.seed, args.context)))
     else:
-        print_answer(loaded, args.text, sampling, args.seed, args.show_label)
+        print_answer(loaded, args.text, sampling, args.seed, args.show_label, args.context)
     return 0
 
 
-def answer_json(loaded: Any, question: str, sampling: Any, seed: int | None) -> dict[str, Any]:
+def answer_json(loaded: Any, question: str, sampling: Any, seed: int | None, context: str = "") -> dict[str, Any]:
     """An answer in the form that scripts read."""
     from core.generate import Token, generate
 
     tokens: list[dict[str, Any]] = []
-    for item in generate(loaded, question, sampling, seed=seed):
+    for item in generate(loaded, question, sampling, seed=seed, context=context):
         if isinstance(item, Token):
             if item.id >= 0:
                 tokens.append({"text": item.text, "p": item.p})
@@ -50,7 +52,7 @@ def answer_json(loaded: Any, question: str, sampling: Any, seed: int | None) -> 
     raise AssertionError("a generation ends with an Answer")
 
 
-def print_answer(loaded: Any, question: str, sampling: Any, seed: int | None, label: bool) -> str:
+def print_answer(loaded: Any, question: str, sampling: Any, seed: int | None, label: bool, context: str = "") -> str:
     """Stream an answer to standard output, safely; returns its text."""
     from core.generate import Token, generate
     from core.template import TEMPLATES
@@ -60,7 +62,7 @@ def print_answer(loaded: Any, question: str, sampling: Any, seed: int | None, la
         sys.stdout.write(TEMPLATES[loaded.config.data.template].answer_label)
     text = ""
     held = HeldBlanks(sampling.trim_leading)
-    for item in generate(loaded, question, sampling, seed=seed):
+    for item in generate(loaded, question, sampling, seed=seed, context=context):
         if isinstance(item, Token):
             sys.stdout.write(printable(held.push(item.shown), keep_newlines=True))
             sys.stdout.flush()

@@ -24,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
     from core.model import count_parameters
     from core.text import printable
 
+    from ..estimates import learning_parameters
+
     config = load_config(args.recipe, overrides=args.overrides)
     vocabulary = config.tokenizer.vocab_size
     if config.tokenizer.path:  # what is given decides, not what is asked for
@@ -32,9 +34,10 @@ def run(args: argparse.Namespace) -> int:
         vocabulary = load_vocabulary(Path(config.tokenizer.path)).vocab_size
     parts = count_parameters(config.model, vocabulary)
     total = sum(parts.values())
-    memory = {"fp32": 4 * total, "bf16": 2 * total, "int8": total, "adam_fp32": 8 * total}
+    learning = learning_parameters(config, vocabulary)
+    memory = {"fp32": 4 * total, "bf16": 2 * total, "int8": total, "adam_fp32": 8 * learning}
     if args.json:
-        print(json.dumps({"total": total, "by_part": parts, "bytes": memory}))
+        print(json.dumps({"total": total, "learning": learning, "by_part": parts, "bytes": memory}))
         return 0
     model = config.model
     print(_("{recipe}: {layers} layers, {heads} heads, width {width}, vocabulary {vocab}").format(
@@ -42,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         vocab=vocabulary))  # fmt: skip
     rows = [[_(part), f"{count:,}", f"{100 * count / total:.1f} %"] for part, count in parts.items() if count]
     rows.append([_("total"), f"{total:,}", "100.0 %"])
+    if learning != total:
+        rows.append([_("learning"), f"{learning:,}", f"{100 * learning / total:.1f} %"])
     print("\n".join(table(rows, right=(1, 2))))
     names = {"fp32": _("weights fp32"), "bf16": _("weights bf16"), "int8": _("weights int8"),
              "adam_fp32": _("Adam's memory fp32")}  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..format import duration, json_line, number, percent, table
 from ..i18n import _
+from ..verdicts import test_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -173,5 +174,9 @@ def _show(run: Any, as_json: bool) -> int:
         if isinstance(probe, dict):
             mark = "✓" if probe.get("exact") else "✗"
             print(printable(f"  {mark} {probe.get('prompt')} → {probe.get('answer')}"))
+    test = (report or {}).get("test")
+    if isinstance(test, dict):
+        path = str(run.path / str(test.get("responses")))
+        print(test_line(test.get("total"), path, test.get("exact"), _number(test.get("loss"))))
     print(printable(to_yaml(run.config().to_dict()), keep_newlines=True), end="")
     return 0

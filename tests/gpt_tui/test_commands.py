@@ -382,8 +382,8 @@ def test_doctor_shows_hostile_file_names_harmless(gpt_tui: Cli, tmp_path: Path, 
 )  # fmt: skip
 def test_params_as_json(gpt_tui: Cli, sets: list[str], total: int | None) -> None:
     found = gpt_tui("params", "--json", *[f"--set={item}" for item in sets]).json
-    assert set(found) == {"total", "by_part", "bytes"}
-    assert found["total"] == sum(found["by_part"].values())
+    assert set(found) == {"total", "learning", "by_part", "bytes"}
+    assert found["total"] == found["learning"] == sum(found["by_part"].values())
     assert set(found["by_part"]) == {"embedding", "position", "attention", "mlp", "norm", "head"}
     n = found["total"]
     assert found["bytes"] == {"fp32": 4 * n, "bf16": 2 * n, "int8": n, "adam_fp32": 8 * n}

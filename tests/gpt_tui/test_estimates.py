@@ -30,6 +30,7 @@ from gpt_tui.estimates import (
     guess_corpus,
     memory,
     sample_key,
+    step_flops,
     step_seconds,
 )
 
@@ -311,3 +312,35 @@ def test_estimating_needs_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
+# -- tuning -------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_frozen_costs_only_what_is_computed_with() -> None:
+    config = load_config("alpaca")
+    whole = memory(config, 50257, 256, 0.3, "bf16")
+    lora = memory(config.update({"lora.rank": 8}), 50257, 256, 0.3, "bf16")
+    assert (lora.weights, lora.optimizer) == (2 * 124_439_808 + 6 * 442_368, 8 * 442_368)
+    assert whole.optimizer == 8 * 124_439_808
+    assert lora.activations == whole.activations
+
+
+def test_checkpointing_and_frozen_blocks_keep_less_and_take_the_time_that_was_measured() -> None:
+    """Relative to all of it, 6 blocks of width 384, 8 rows of 160 tokens, bf16: what a step took (docs)."""
+    base = load_config("alpaca").update(
+        {"model.n_layer": 6, "model.n_embd": 384, "model.n_head": 6, "training.gradient_checkpointing": False}
+    )
+    measured: list[tuple[dict[str, Any], float]] = [
+        ({"training.gradient_checkpointing": True}, 1.34),
+        ({"training.trainable_blocks": 2}, 0.59),
+        ({"lora.rank": 8}, 0.71),
+        ({"lora.rank": 8, "training.trainable_blocks": 2}, 0.45),
+    ]
+    whole = step_flops(base, 8000, 1280, 160, 0.3)
+    for changes, took in measured:
+        config = base.update(changes)
+        assert step_flops(config, 8000, 1280, 160, 0.3) / whole == pytest.approx(took, rel=0.1)
+        if "lora.rank" not in changes:
+            kept = memory(config, 8000, 160, 0.3, "bf16").activations
+            assert kept < memory(base, 8000, 160, 0.3, "bf16").activations

@@ -346,6 +346,8 @@ def test_all_lines_of_a_training_are_chinese(chinese: None) -> None:
         events.Changed(4, {"training.lr": 1e-3}),
         events.State("paused"),
         events.State("verifying"),
+        events.State("answering"),
+        events.Responses(4, "runs/a/responses.json", 3, 1, 2.5),
         events.State("tokenizing"),
         events.State("making_corpus"),
         events.State("downloading"),

@@ -130,13 +130,13 @@ def test_what_is_verified_is_what_was_saved(lab: Lab, monkeypatch: pytest.Monkey
     load_model = finish.load_model
     monkeypatch.setattr(finish, "load_model", lambda folder: loaded.append(folder) or load_model(folder))
     asked: list[Any] = []
-    ask_all = finish.ask_all
+    ask_in_order = finish.ask_in_order
 
     def spy(model: Any, *rest: Any) -> Any:
         asked.append(model)
-        return ask_all(model, *rest)
+        return ask_in_order(model, *rest)
 
-    monkeypatch.setattr(finish, "ask_all", spy)
+    monkeypatch.setattr(finish, "ask_in_order", spy)
     changes = {**FULL, "training.int8": False, "training.dtype": "bf16"}
     lab.train(changes)
     assert [folder.name for folder in loaded] == ["step-00000012"]
