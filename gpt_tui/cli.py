@@ -32,6 +32,7 @@ COMMANDS = {
     "plot": "draw the losses of runs",
     "watch": "watch a run that another process trains",
     "init": "write config.yaml and the corpus into a folder, for editing",
+    "bench": "measure how fast this machine trains and answers",
 }
 
 EXAMPLES = """\

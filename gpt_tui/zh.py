@@ -6,7 +6,7 @@ learning rate 学习率, row 条, evaluation 评估, training/validation data �
 
 from __future__ import annotations
 
-from . import zh_app, zh_chat, zh_cli, zh_config, zh_data_runs, zh_errors, zh_foreign, zh_recipes, zh_settings
+from . import zh_app, zh_bench, zh_chat, zh_cli, zh_config, zh_data_runs, zh_errors, zh_foreign, zh_recipes, zh_settings
 
 PARTS = (
     zh_app,
@@ -18,6 +18,7 @@ PARTS = (
     zh_errors,
     zh_settings,
     zh_foreign,
+    zh_bench,
 )  # the texts of a new area: its own zh_*.py, named here
 
 TEXTS: dict[str, str] = {text: chinese for part in PARTS for text, chinese in part.TEXTS.items()}
