@@ -17,7 +17,6 @@ from core.yamlio import dump_yaml
 from gpt_tui import i18n
 from gpt_tui.bench import beside, launch, plan
 from gpt_tui.bench.terminal import Terminal
-from gpt_tui.commands import bench
 
 Cli = Callable[..., Any]
 needs_terminal = pytest.mark.skipif(os.name != "posix", reason="no pseudo-terminals")
@@ -61,7 +60,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[plan.Extent]:
 
 def test_json_holds_every_figure(gpt_tui: Cli, measured: list[plan.Extent]) -> None:
     found = gpt_tui("bench", "--json").json
-    assert found["training"] == {name: TRAINING for name in ("teacher", "reader", "reader-100m")}
+    assert found["training"] == dict.fromkeys(("teacher", "reader", "reader-100m"), TRAINING)
     assert all(found[part] == RESULTS[part] for part in RESULTS if part != "training")
     assert found["machine"]["cores"] == 1
     assert found["quick"] is False
