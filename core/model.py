@@ -128,6 +128,17 @@ class Cache:
         shape = (c.n_layer, batch, c.kv_heads, capacity, c.head_dim)
         return cls(like.new_zeros(shape), like.new_zeros(shape))
 
+    def of_rows(self, rows: Tensor, capacity: int) -> Cache:
+        """The cache of some of the rows (their numbers), with room for ``capacity`` tokens."""
+        layers, _, heads, _, width = self.keys.shape
+        shape = (layers, len(rows), heads, capacity, width)
+        small = Cache(self.keys.new_zeros(shape), self.values.new_zeros(shape), length=self.length)
+        small.keys[..., : self.length, :] = self.keys[..., : self.length, :].index_select(1, rows)
+        small.values[..., : self.length, :] = self.values[..., : self.length, :].index_select(1, rows)
+        if self.hidden_keys is not None:
+            small.hidden_keys = self.hidden_keys.index_select(0, rows)
+        return small
+
 
 class Attention(nn.Module):
     """Causal self-attention (Vaswani et al. 2017), heads sharing keys and values if so configured (Ainslie et
