@@ -2,8 +2,8 @@
 
 'as Trainer' does what the library's ``Trainer`` does in a step as its guide sets it up on a CPU – fp32, rows padded
 to the longest of a shuffled batch, the library's loss, clipping, AdamW, schedule – without the bookkeeping around
-it, which needs ``accelerate`` and costs time on top. 'by hand' is the same model in a loop that an expert would write for this machine: bf16 autocast,
-eager attention, rows of similar length together, AdamW in its fused form.
+it, which needs ``accelerate`` and costs time on top. 'by hand' is the same model in a loop that an expert would write
+for this machine: bf16 autocast, eager attention, rows of similar length together, AdamW in its fused form.
 
 ``python -m benchmarks.hf_trainer --recipe reader`` prints real tokens a second.
 """

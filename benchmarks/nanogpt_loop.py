@@ -1,6 +1,6 @@
 """Against the shape of nanoGPT's training loop: random crops of one long text, LayerNorm and GELU, learned positions,
-torch's fused attention and fused AdamW, fp32, logits for every place – its own advice for a CPU (64 characters, 12 rows,
-4 layers of width 128).
+torch's fused attention and fused AdamW, fp32, logits for every place – its own advice for a CPU (64 characters,
+12 rows, 4 layers of width 128).
 
 ``python -m benchmarks.nanogpt_loop`` prints characters a second of both on the bundled prose.
 """
