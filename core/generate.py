@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .callable_module import make_callable
 from .dataset import encode_prompt
+from .decode import Decoder
 from .model import GPT, Cache
 from .records import Turn
 from .sampling import choose, penalize_repetition
@@ -192,12 +193,18 @@ def stream(
     started = time.perf_counter()
     prefill = 0.0
     pending = torch.tensor([prompt], device=device)
+    fast: Decoder | None = None
+    none_used = torch.zeros(0, dtype=torch.long)
     for count in range(limit):
-        hidden = model(pending, cache)
-        logits = model.logits(hidden[0, -1]).float().cpu()
+        if fast is not None:
+            logits = fast.logits(used[-1])
+        else:
+            logits = model.logits(model(pending, cache)[0, -1]).float().cpu()
+            fast = Decoder(model, cache) if Decoder.fits(model, cache) else None
         too_short = count < config.min_new_tokens or text.empty
         allowed = logits + (without_end if too_short else never)
-        token = choose(allowed, torch.tensor(sorted(set(used)), dtype=torch.long), config, generator)
+        already = none_used if config.repetition_penalty == 1.0 else torch.tensor(sorted(set(used)), dtype=torch.long)
+        token = choose(allowed, already, config, generator)
         if not count:
             prefill = time.perf_counter() - started
         if token == tokenizer.eos:
@@ -214,7 +221,8 @@ def stream(
         if text.stopped:
             reason = "stop"
             break
-        pending = torch.tensor([[token]], device=device)
+        if fast is None:
+            pending = torch.tensor([[token]], device=device)
     rest = text.finish()
     if rest:
         yield Token(-1, "", rest, 1.0)

@@ -35,7 +35,7 @@ LEAST = 4_000_000
 MOST = 3
 MANIFEST = "about.json"
 PREFIX = "tokens-"
-ARRAYS = ("tokens", "learn", "starts", "lengths")
+ARRAYS = {"tokens": np.int32, "learn": np.bool_, "starts": np.int64, "lengths": np.int32}
 #: Settings besides ``data`` and ``tokenizer`` that the rows or the report on them depend on.
 OTHERS = ("model.seq_len", "training.seed", "training.batch_size", "sampling.stop")
 DATA = ("train", "valid", "valid_unseen")
@@ -105,13 +105,14 @@ class TokenCache:
         except (UserError, OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _array(self, name: str, *, mapped: bool = False) -> npt.NDArray[Any]:
+    def _array(self, name: str, kind: Any = np.int64) -> npt.NDArray[Any]:
+        """The bytes of a file as they lie there, mapped; a file of no bytes cannot be."""
         assert self._folder is not None
-        array: npt.NDArray[Any] = np.load(self._folder / f"{name}.npy", mmap_mode="r" if mapped else None)
-        return array
+        path = self._folder / name
+        return np.memmap(path, dtype=kind, mode="r") if path.stat().st_size else np.zeros(0, dtype=kind)
 
     def _dataset(self, part: str, about: Mapping[str, Any]) -> Dataset:
-        arrays = {name: self._array(f"{part}.{name}", mapped=name in ("tokens", "learn")) for name in ARRAYS}
+        arrays = {name: self._array(f"{part}.{name}", kind) for name, kind in ARRAYS.items()}
         return Dataset(**arrays, stats=RowStats(**about["stats"][part]))
 
     def _rows(self, key: str) -> RowsOfFile:
@@ -139,12 +140,12 @@ class TokenCache:
         folder.mkdir(mode=0o700)
         datasets = {"train": kept.train, "valid": kept.valid}
         for part, dataset in datasets.items():
-            for name in ARRAYS:
-                np.save(folder / f"{part}.{name}.npy", getattr(dataset, name))
+            for name, kind in ARRAYS.items():
+                _write_array(folder / f"{part}.{name}", np.asarray(getattr(dataset, name), dtype=kind))
         for key, path in self._paths.items():
             lines = np.asarray([int(r.where.rpartition(":")[2]) for r in kept.rows[key]], dtype=np.int64)
-            np.save(folder / f"{key}.lines.npy", lines)
-            np.save(folder / f"{key}.offsets.npy", line_offsets(path)[lines - 1])
+            _write_array(folder / f"{key}.lines", lines)
+            _write_array(folder / f"{key}.offsets", line_offsets(path)[lines - 1])
         about = {
             "tokenizer": kept.tokenizer.to_json(),
             "stats": {part: asdict(dataset.stats) for part, dataset in datasets.items()},
@@ -167,6 +168,11 @@ def _is_lines(path: Path) -> bool:
         return False
     with open(path, "rb") as file:
         return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
+def _write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    with open(path, "wb") as file:
+        file.write(np.ascontiguousarray(array).data)
 
 
 def line_offsets(path: Path) -> npt.NDArray[np.int64]:

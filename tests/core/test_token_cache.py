@@ -105,7 +105,7 @@ def test_a_given_tokenizer_counts(desk: Desk) -> None:
     assert places[1].load() is None
 
 
-@pytest.mark.parametrize("name", ["train.tokens.npy", "valid.lines.npy", "about.json"])
+@pytest.mark.parametrize("name", ["train.tokens", "valid.lines", "about.json"])
 @pytest.mark.parametrize("damage", [b"", b"\x00" * 400])
 def test_what_is_damaged_is_made_anew(desk: Desk, name: str, damage: bytes) -> None:
     desk.prepare()
@@ -116,7 +116,7 @@ def test_what_is_damaged_is_made_anew(desk: Desk, name: str, damage: bytes) -> N
 
 def test_a_file_that_is_missing_is_made_anew(desk: Desk) -> None:
     desk.prepare()
-    (desk.folders()[0] / "train.starts.npy").unlink()
+    (desk.folders()[0] / "train.starts").unlink()
     assert not desk.from_cache()
 
 
