@@ -1,4 +1,4 @@
-"""AdamW on flat memory, and the learning-rate schedule.
+"""AdamW and Muon on flat memory, and the learning-rate schedule.
 
 All parameters are views of one buffer per group: clipping, the update and the conversion to bf16 are then a
 handful of operations instead of hundreds of small ones.
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from .model import GPT
-from .schema import TrainingConfig
+from .muon import Muon
+from .schema import ModelConfig, TrainingConfig
 
 
 def learning_rate(progress: float, config: TrainingConfig) -> float:
@@ -43,7 +44,10 @@ class _Slot:
 
 
 class _Group:
-    """Parameters that share a decay: an fp32 master copy, its gradient, and what the model computes with."""
+    """Parameters that share a decay: an fp32 master copy, its gradient, and what the model computes with.
+
+    AdamW unless ``with_muon`` has been called.
+    """
 
     def __init__(self, named: list[tuple[str, torch.nn.Parameter]], dtype: torch.dtype, decay: float) -> None:
         self.decay = decay
@@ -57,12 +61,29 @@ class _Group:
             for slot in self.slots:
                 slot.of(self.master).copy_(slot.parameter)
         self.gradient = torch.zeros_like(self.master)
-        self.mean, self.square = torch.zeros_like(self.master), torch.zeros_like(self.master)
+        self.memory = {"mean": torch.zeros_like(self.master), "square": torch.zeros_like(self.master)}
+        self.muon: Muon | None = None
         self.steps = torch.zeros(1, device=self.master.device)
         # In fp32 the model computes with the master itself; small updates would be lost in bf16 alone.
         self.working = self.master if dtype == torch.float32 else self.master.to(dtype)
         for slot in self.slots:
             slot.parameter.data = slot.of(self.working)
+
+    def with_muon(self, config: ModelConfig) -> _Group:
+        """This group, all matrices, updated by Muon: it remembers one number for each weight, not two."""
+        places = [(slot.name, slot.begin, slot.parameter.shape) for slot in self.slots]
+        self.muon = Muon(places, config, self.working.dtype)
+        self.memory = {"momentum": self.memory["mean"]}
+        return self
+
+    def update(self, lr: float, beta1: float, beta2: float) -> None:
+        """One update of the master, then of what the model computes with."""
+        if self.muon is not None:
+            self.muon.update_(self.master, self.gradient, self.memory["momentum"], lr, self.decay)
+        else:
+            mean, square = self.memory["mean"], self.memory["square"]
+            adamw_(self.master, self.gradient, mean, square, self.steps, lr, self.decay, beta1, beta2)
+        self.publish()
 
     def collect(self, first: bool) -> None:
         """Take the fresh gradients over into the flat fp32 one, adding after the first micro-batch."""
@@ -131,16 +152,23 @@ _FUSED = getattr(torch, "_fused_adamw_", None)
 
 
 class Optimizer:
-    """AdamW on all parameters of a model, with decay on matrices only."""
+    """AdamW on all parameters of a model, with decay on matrices only; or Muon on the matrices of its blocks, which
+    turn vectors into vectors, and AdamW on the rest."""
 
     def __init__(self, model: GPT, config: TrainingConfig, dtype: torch.dtype) -> None:
         self._betas = (config.beta1, config.beta2)
         trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        turning = {
+            name for name, p in trained if config.optimizer == "muon" and p.ndim == 2 and name.startswith("blocks.")
+        }
         kinds = (
-            ([(name, p) for name, p in trained if p.ndim >= 2], config.weight_decay),
+            ([(name, p) for name, p in trained if p.ndim >= 2 and name not in turning], config.weight_decay),
             ([(name, p) for name, p in trained if p.ndim < 2], 0.0),
         )
         self._groups = [_Group(named, dtype, decay) for named, decay in kinds if named]
+        if turning:
+            matrices = _Group([(name, p) for name, p in trained if name in turning], dtype, config.weight_decay)
+            self._groups.append(matrices.with_muon(model.config))
         if dtype != torch.float32:
             for buffer in model.buffers():
                 if buffer.is_floating_point():
@@ -167,8 +195,7 @@ class Optimizer:
     def step(self, lr: float) -> None:
         """One update with the collected gradients."""
         for group in self._groups:
-            adamw_(group.master, group.gradient, group.mean, group.square, group.steps, lr, group.decay, *self._betas)
-            group.publish()
+            group.update(lr, *self._betas)
 
     def _slots(self) -> Iterator[tuple[_Slot, _Group]]:
         for group in self._groups:
@@ -180,11 +207,11 @@ class Optimizer:
         return {slot.name: slot.of(group.master) for slot, group in self._slots()}
 
     def state(self) -> dict[str, Tensor]:
-        """AdamW's memory by name: views of means and squares, and the step counts."""
+        """The memory by name: views of means and squares, or of the momentum, and the step counts."""
         found = {f"step.{number}": group.steps for number, group in enumerate(self._groups)}
         for slot, group in self._slots():
-            found[f"mean.{slot.name}"] = slot.of(group.mean)
-            found[f"square.{slot.name}"] = slot.of(group.square)
+            for kind, flat in group.memory.items():
+                found[f"{kind}.{slot.name}"] = slot.of(flat)
         return found
 
     @torch.no_grad()
@@ -196,8 +223,8 @@ class Optimizer:
         for slot, group in self._slots():
             slot.of(group.master).copy_(weights[slot.name])
             if state:
-                slot.of(group.mean).copy_(state[f"mean.{slot.name}"])
-                slot.of(group.square).copy_(state[f"square.{slot.name}"])
+                for kind, flat in group.memory.items():
+                    slot.of(flat).copy_(state[f"{kind}.{slot.name}"])
         for number, group in enumerate(self._groups):
             if state:
                 group.steps.copy_(state[f"step.{number}"])

@@ -132,6 +132,10 @@ class DataConfig(Section):
     stride: int | None = _field(
         None, "Plain text: how far the window moves; empty: a whole window.", unit="tokens", ge=1, le=16384
     )
+    questions_together: int = _field(
+        1, "Neighbouring rows on the same text that are learnt as one conversation; 1: each row alone.",
+        unit="rows", ge=1, le=64,
+    )  # fmt: skip
     start_context: str | None = _field(
         None, "Text that the model goes on from after each epoch, to show what it writes.", max_length=2000
     )
@@ -191,7 +195,13 @@ class TrainingConfig(Section):
     dtype: Literal["auto", "fp32", "bf16"] = _field("auto", "Numbers to compute with; auto: what is fast here.")
     device: Literal["auto", "cpu", "cuda", "mps"] = _field("cpu", "Where to compute.")
     threads: int | None = _field(None, "CPU threads; empty: all that the process may use.", ge=1, le=1024)
-    optimizer: Literal["adamw"] = _field("adamw", "How gradients become updates.")
+    optimizer: Literal["adamw", "muon"] = _field(
+        "adamw", "How gradients become updates; Muon for the matrices of the blocks, AdamW for the rest."
+    )
+    prompt_loss: float = _field(
+        0.0, "Weight of the prompt's own tokens in the loss, of which one in four is counted; 0: answers alone.",
+        ge=0.0, le=1.0,
+    )  # fmt: skip
     early_stopping_patience: int | None = _field(
         None, "Stop after so many evaluations without a better loss; empty: never.", unit="evaluations", ge=1
     )

@@ -42,6 +42,7 @@ from .generate import answer_batch, prompt_room
 from .model import GPT
 from .optim import Optimizer, learning_rate
 from .prepare import Prepared, prepare
+from .prompt_loss import losses
 from .recorder import Recorder
 from .runs import Run, new_run, runs_folder
 from .sample import write_sample
@@ -180,8 +181,11 @@ class Trainer:
         supervised = sum(batch.supervised for batch in batches)
         loss_sum = 0.0
         for number, batch in enumerate(batches):
-            loss = self.model.loss_sum(batch.inputs, batch.targets)
-            (loss / max(1, supervised)).backward()  # type: ignore[no-untyped-call]
+            if training.prompt_loss:
+                goal, loss = losses(self.model, batch, training.prompt_loss, self.prepared.tokenizer.pad)
+            else:
+                goal = loss = self.model.loss_sum(batch.inputs, batch.targets)
+            (goal / max(1, supervised)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.collect_gradients(first=number == 0)
             loss_sum += float(loss.detach())
         norm = self.optimizer.clip(training.grad_clip)

@@ -130,6 +130,10 @@ TEXTS = {
     "not promoted: {gained} rows gained and {lost} lost may be chance; p would have to be below 0.05": (
         "没有选定：多对 {gained} 题、多错 {lost} 题可能只是偶然；p 须小于 0.05"
     ),
+    # schema.py
+    "Neighbouring rows on the same text that are learnt as one conversation; 1: each row alone.": (
+        "相邻且文字相同的若干行合成一段多轮对话来学；1 表示每行单独学。"
+    ),
     # commands/runs.py
     "default: {checkpoint}": "默认：{checkpoint}",
 }

@@ -79,7 +79,12 @@ TEXTS = {
     "Numbers to compute with; auto: what is fast here.": "计算所用的数值类型；auto：选本机较快的",
     "Where to compute.": "在哪个设备上计算",
     "CPU threads; empty: all that the process may use.": "CPU 线程数；留空：可用的全部",
-    "How gradients become updates.": "如何用梯度更新参数",
+    "How gradients become updates; Muon for the matrices of the blocks, AdamW for the rest.": (
+        "如何用梯度更新参数；muon：各层的矩阵用 Muon，其余用 AdamW。"
+    ),
+    "Weight of the prompt's own tokens in the loss, of which one in four is counted; 0: answers alone.": (
+        "提问部分的词元在损失中的权重，每四个取一个；0 表示只算答案。"
+    ),
     "Stop after so many evaluations without a better loss; empty: never.": "连续多少次评估损失不降就停止；留空：从不",
     "Stop when the validation loss is this low; empty: never.": "验证损失降到此值就停止；留空：从不",
     "Write an int8 checkpoint at the end.": "结束时写一个 int8 检查点",

@@ -20,6 +20,9 @@ from .reader_values import pick, values_of
 
 SPLITS = ("train", "valid", "valid_unseen")
 PROGRESS_ROWS = 1000  # rows between two progress records
+#: Questions asked about a passage at most. Those of training can be learnt together; validation asks only one, so
+#: that its rows are independent of each other.
+QUESTIONS = {"train": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +87,17 @@ def _rows(counts: dict[str, int], seed: int) -> Generator[Row, None, None]:
         made = 0
         while made < count:
             passage = compose_passage(pick(rng, GENRES), values, rng)
-            question = compose_question(passage, values, rng)
-            if question is None:
-                continue
-            prompt = f"阅读下面短文：\n{passage.text}\n\n问题：{question.text}"
-            key = int.from_bytes(blake2b(prompt.encode(), digest_size=8).digest(), "big")
-            if key in seen:
-                continue
-            seen.add(key)
-            made += 1
-            yield Row(split, prompt, question.answer, question.kind, passage.genre.name)
+            for _ in range(min(QUESTIONS.get(split, 1), count - made)):
+                question = compose_question(passage, values, rng)
+                if question is None:
+                    continue
+                prompt = f"阅读下面短文：\n{passage.text}\n\n问题：{question.text}"
+                key = int.from_bytes(blake2b(prompt.encode(), digest_size=8).digest(), "big")
+                if key in seen:
+                    continue
+                seen.add(key)
+                made += 1
+                yield Row(split, prompt, question.answer, question.kind, passage.genre.name)
 
 
 def _write(folder: Path, rows: Generator[Row, None, None], total: int) -> Generator[Progress, None, None]:

@@ -1,0 +1,87 @@
+"""Muon: orthogonal updates of the matrices of the blocks, everything else AdamW's."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.model import GPT
+from core.muon import LIKE_ADAMW, Muon, orthogonal, row_parts
+from core.optim import Optimizer
+from core.schema import ModelConfig, TrainingConfig
+
+SMALL = ModelConfig(n_layer=2, n_head=4, n_kv_head=2, n_embd=32, seq_len=16, mlp="swiglu", mlp_hidden=48)
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (2, 96, 32), (2, 32, 96)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    found = orthogonal(matrices.to(dtype)).float()
+    values = torch.linalg.svdvals(found)
+    assert float(values.min()) > 0.5 and float(values.max()) < 1.3
+    u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+    inner = torch.einsum("bri,brc,bic->bi", u, found, v)
+    assert float(inner.min()) > 0.5, "the singular vectors are those of the matrix"
+
+
+def test_matrices_that_lie_in_one_parameter_are_told_apart() -> None:
+    assert row_parts("blocks.0.attn.qkv.weight", SMALL) == [32, 16, 16]
+    assert row_parts("blocks.0.mlp.up.weight", SMALL) == [48, 48]
+    assert row_parts("blocks.0.mlp.down.weight", SMALL) is None
+    plain = SMALL.model_copy(update={"mlp": "silu"})
+    assert row_parts("blocks.0.mlp.up.weight", plain) is None
+    muon = Muon([("blocks.0.attn.qkv.weight", 5, torch.Size([64, 32]))], SMALL, torch.float32)
+    assert muon.by_shape == {(32, 32): [5], (16, 32): [5 + 1024, 5 + 1536]}
+
+
+def test_an_update_is_the_orthogonal_direction_with_the_length_of_adamw() -> None:
+    muon = Muon([("blocks.0.attn.proj.weight", 0, torch.Size([32, 32]))], SMALL, torch.float32)
+    gradient = torch.randn(1024, generator=torch.Generator().manual_seed(2))
+    weights, momentum = torch.ones(1024), torch.zeros(1024)
+    muon.update_(weights, gradient, momentum, lr=0.01, decay=0.1)
+    assert torch.equal(momentum, gradient)
+    wanted = orthogonal(gradient.view(1, 32, 32)).flatten() * (0.01 * LIKE_ADAMW * 32**0.5)
+    assert torch.allclose(weights, torch.ones(1024) * (1 - 0.001) - wanted)
+    assert float((weights - 0.999).square().mean().sqrt()) == pytest.approx(0.01 * LIKE_ADAMW, rel=0.2)
+
+
+def test_only_the_matrices_of_the_blocks_are_muons() -> None:
+    torch.manual_seed(3)
+    model = GPT(SMALL, 40).init_weights(1)
+    optimizer = Optimizer(model, TrainingConfig(optimizer="muon", max_steps=9), torch.float32)
+    names = {name.partition(".")[2] for name in optimizer.state() if name.startswith("momentum.")}
+    assert names == {name for name, p in model.named_parameters() if name.startswith("blocks.") and p.ndim == 2}
+    assert {name.partition(".")[2] for name in optimizer.state() if name.startswith("square.")}.isdisjoint(names)
+    before = {name: weight.clone() for name, weight in optimizer.weights().items()}
+    assert set(before) == {name for name, _ in model.named_parameters()}
+    tokens = torch.randint(0, 40, (2, 9))
+    model.loss_sum(tokens[:, :-1], tokens[:, 1:]).backward()  # type: ignore[no-untyped-call]
+    optimizer.collect_gradients(first=True)
+    optimizer.step(0.01)
+    assert all(not torch.equal(before[name], weight) for name, weight in optimizer.weights().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_saved_memory_goes_on_exactly(dtype: torch.dtype) -> None:
+    config = TrainingConfig(optimizer="muon", max_steps=9)
+    tokens = torch.randint(0, 40, (2, 9), generator=torch.Generator().manual_seed(4))
+
+    def steps(model: GPT, optimizer: Optimizer, count: int) -> None:
+        for _step in range(count):
+            model.loss_sum(tokens[:, :-1], tokens[:, 1:]).backward()  # type: ignore[no-untyped-call]
+            optimizer.collect_gradients(first=True)
+            optimizer.step(0.01)
+
+    model = GPT(SMALL, 40).init_weights(1)
+    optimizer = Optimizer(model, config, dtype)
+    steps(model, optimizer, 2)
+    weights = {name: value.clone() for name, value in optimizer.weights().items()}
+    memory = {name: value.clone() for name, value in optimizer.state().items()}
+    steps(model, optimizer, 2)
+    again = GPT(SMALL, 40).init_weights(2)
+    other = Optimizer(again, config, dtype)
+    other.load(weights, memory)
+    steps(again, other, 2)
+    for name, weight in optimizer.weights().items():
+        assert torch.equal(weight, other.weights()[name]), name
