@@ -1,7 +1,8 @@
 """Against a plain loop as a beginner's program has it: fp32, every row padded to 128 tokens, four small matrices
 for an attention whose mask is added by hand, logits for every place, rows in micro-batches whose gradients add up.
 
-``python -m benchmarks.seed_loop --recipe teacher`` (or reader, or reader-100m) prints real tokens a second of both.
+``python -m benchmarks.seed_loop --recipe teacher`` (or reader, or reader-100m) prints real tokens a second of both;
+``--data FILE`` trains on other rows.
 """
 
 from __future__ import annotations
@@ -109,8 +110,10 @@ def plain_step(config: Config, prepared: Prepared) -> common.Step:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    chosen = common.options(__doc__, rounds=3, steps=4, add={"recipe": "teacher"}, arguments=arguments)
+    chosen = common.options(__doc__, rounds=3, steps=4, add={"recipe": "teacher", "data": ""}, arguments=arguments)
     config = common.config_of(chosen.given.recipe, chosen)
+    if chosen.given.data:
+        config = config.update({"data.train": chosen.given.data, "data.valid": None, "data.duplicates": "keep"})
     with common.folder() as where:
         prepared = common.training_data(config, where)
         own, plain = common.own_step(config, prepared, where), plain_step(config, prepared)

@@ -242,19 +242,35 @@ def answer(
     raise AssertionError("a generation ends with an Answer")
 
 
+#: Rows answered at once, and bytes of their caches within which more than the fewest are: 600 questions of the teacher
+#: corpus take 6.7 s of processor time 24 at once, 4.7 s 48, 3.6 s 96 and 3.1 s 192.
+FEWEST_ROWS, MOST_ROWS, CACHE_BYTES = 24, 96, 40_000_000
+
+
+def rows_at_once(model: GPT, prompt: int) -> int:
+    """Rows with prompts of so many tokens that are answered at once."""
+    c = model.config
+    each = 2 * 4 * c.n_layer * c.kv_heads * c.head_dim * max(1, prompt)
+    return max(FEWEST_ROWS, min(MOST_ROWS, CACHE_BYTES // each))
+
+
 @torch.inference_mode()
 def answer_batch(
     model: GPT,
     tokenizer: Tokenizer,
     prompts: Sequence[list[int]],
     config: SamplingConfig,
-    batch_size: int = 24,
+    batch_size: int | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Greedy answers to many prompts of token ids, as (index, text) in no particular order.
 
-    Rows are grouped by length, so that little is padding; a row that has ended leaves the batch.
+    Rows are grouped by length, so that little is padding; a row that has ended leaves the batch. ``batch_size``
+    defaults to what the cache of the longest prompt leaves room for.
     """
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    if batch_size is None and order:
+        batch_size = rows_at_once(model, len(prompts[order[-1]]))
+    batch_size = batch_size or 1
     for begin in range(0, len(order), batch_size):
         rows = order[begin : begin + batch_size]
         texts = _greedy_rows(model, tokenizer, [prompts[i] for i in rows], config)

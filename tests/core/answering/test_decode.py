@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from core.decode import Decoder
+from core.generate import FEWEST_ROWS, MOST_ROWS, rows_at_once
 from core.model import GPT, Cache, unfilled_model
 from core.quantize import load_quantized, quantize_weights
 
@@ -71,3 +72,10 @@ def test_what_it_does_not_fit(make_model: Make) -> None:
     assert not Decoder.fits(model.train(), Cache.empty(model, 1, 8))
     half = make_model(64).to(torch.bfloat16)
     assert not Decoder.fits(half, Cache.empty(half, 1, 8))
+
+
+def test_small_models_answer_many_rows_at_once(make_model: Make) -> None:
+    model = make_model(64)  # 2 layers of width 32: 512 bytes a token
+    assert rows_at_once(model, 4) == MOST_ROWS
+    assert rows_at_once(model, 1000) == 40_000_000 // 512_000
+    assert rows_at_once(model, 1_000_000) == FEWEST_ROWS
