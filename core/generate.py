@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .callable_module import make_callable
 from .dataset import encode_prompt
+from .decode import Decoder
 from .model import GPT, Cache
 from .records import Turn
 from .sampling import choose, penalize_repetition
@@ -192,12 +193,18 @@ def stream(
     started = time.perf_counter()
     prefill = 0.0
     pending = torch.tensor([prompt], device=device)
+    fast: Decoder | None = None
+    none_used = torch.zeros(0, dtype=torch.long)
     for count in range(limit):
-        hidden = model(pending, cache)
-        logits = model.logits(hidden[0, -1]).float().cpu()
+        if fast is not None:
+            logits = fast.logits(used[-1])
+        else:
+            logits = model.logits(model(pending, cache)[0, -1]).float().cpu()
+            fast = Decoder(model, cache) if Decoder.fits(model, cache) else None
         too_short = count < config.min_new_tokens or text.empty
         allowed = logits + (without_end if too_short else never)
-        token = choose(allowed, torch.tensor(sorted(set(used)), dtype=torch.long), config, generator)
+        already = none_used if config.repetition_penalty == 1.0 else torch.tensor(sorted(set(used)), dtype=torch.long)
+        token = choose(allowed, already, config, generator)
         if not count:
             prefill = time.perf_counter() - started
         if token == tokenizer.eos:
@@ -214,7 +221,8 @@ def stream(
         if text.stopped:
             reason = "stop"
             break
-        pending = torch.tensor([[token]], device=device)
+        if fast is None:
+            pending = torch.tensor([[token]], device=device)
     rest = text.finish()
     if rest:
         yield Token(-1, "", rest, 1.0)
@@ -234,19 +242,35 @@ def answer(
     raise AssertionError("a generation ends with an Answer")
 
 
+#: Rows answered at once, and bytes of their caches within which more than the fewest are: 600 questions of the teacher
+#: corpus take 6.7 s of processor time 24 at once, 4.7 s 48, 3.6 s 96 and 3.1 s 192.
+FEWEST_ROWS, MOST_ROWS, CACHE_BYTES = 24, 96, 40_000_000
+
+
+def rows_at_once(model: GPT, prompt: int) -> int:
+    """Rows with prompts of so many tokens that are answered at once."""
+    c = model.config
+    each = 2 * 4 * c.n_layer * c.kv_heads * c.head_dim * max(1, prompt)
+    return max(FEWEST_ROWS, min(MOST_ROWS, CACHE_BYTES // each))
+
+
 @torch.inference_mode()
 def answer_batch(
     model: GPT,
     tokenizer: Tokenizer,
     prompts: Sequence[list[int]],
     config: SamplingConfig,
-    batch_size: int = 24,
+    batch_size: int | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Greedy answers to many prompts of token ids, as (index, text) in no particular order.
 
-    Rows are grouped by length, so that little is padding; a row that has ended leaves the batch.
+    Rows are grouped by length, so that little is padding; a row that has ended leaves the batch. ``batch_size``
+    defaults to what the cache of the longest prompt leaves room for.
     """
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    if batch_size is None and order:
+        batch_size = rows_at_once(model, len(prompts[order[-1]]))
+    batch_size = batch_size or 1
     for begin in range(0, len(order), batch_size):
         rows = order[begin : begin + batch_size]
         texts = _greedy_rows(model, tokenizer, [prompts[i] for i in rows], config)

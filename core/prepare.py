@@ -17,6 +17,7 @@ from .records import Record
 from .runs import runs_folder
 from .sources import cache_folder, fetch_data
 from .template import TEMPLATES, Template
+from .token_cache import Kept, TokenCache
 from .tokenizer import Tokenizer, train_bpe, train_char
 from .vocabulary import load_vocabulary
 
@@ -33,9 +34,9 @@ class Prepared:
     template: Template
     train: Dataset
     valid: Dataset | None
-    train_records: list[Record]
-    valid_records: list[Record]
-    unseen_records: list[Record]
+    train_records: Sequence[Record]
+    valid_records: Sequence[Record]
+    unseen_records: Sequence[Record]
     """Of ``data.valid_unseen``."""
     test_records: list[Record]
     """Of ``data.test_fraction``."""
@@ -75,10 +76,39 @@ def prepare(
     """Read and tokenize the data of a config; yields what is worth telling, returns the result.
 
     A given ``tokenizer`` (of a run that goes on) is kept. Data that is made or downloaded is kept in ``cache``
-    (default: that of the runs folder). Raises ``DataError`` or ``ConfigError``.
+    (default: that of the runs folder), and so are the token rows of a large corpus, from which the next start has
+    them at once. Raises ``DataError`` or ``ConfigError``.
     """
     yield State("preparing")
-    config = yield from fetch_data(config, cache or cache_folder(runs_folder()))
+    cache = cache or cache_folder(runs_folder())
+    config = yield from fetch_data(config, cache)
+    rows = TokenCache(config, tokenizer, cache)
+    kept = rows.load()
+    if kept is not None:
+        yield from kept.notices
+        template = TEMPLATES[config.data.template]
+        train, valid, unseen = (kept.rows.get(key, ()) for key in ("train", "valid", "valid_unseen"))
+        return Prepared(kept.tokenizer, template, kept.train, kept.valid, train, valid, unseen, [], kept.report)
+    notices: list[Event] = []
+    steps = _prepare(config, tokenizer)
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as end:
+            prepared: Prepared = end.value
+            break
+        if isinstance(event, Notice):
+            notices.append(event)
+        yield event
+    if prepared.valid is not None:
+        parts = {"train": prepared.train_records, "valid": prepared.valid_records,
+                 "valid_unseen": prepared.unseen_records}  # fmt: skip
+        rows.save(Kept(prepared.tokenizer, prepared.train, prepared.valid, parts, prepared.report, notices))
+    return prepared
+
+
+def _prepare(config: Config, tokenizer: Tokenizer | None) -> Generator[Event, None, Prepared]:
+    """``prepare`` from files that are there."""
     corpus = doctor.load_corpus(config)
     yield from _corpus_notices(config, corpus)
     template = TEMPLATES[config.data.template]

@@ -7,18 +7,24 @@ instruction/input/output, chat messages, or text.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, overload
 
 from .errors import DataError, Phrase
 from .storage import open_regular, read_json, read_text
 from .text import without_surrogates
 
+if TYPE_CHECKING:  # the app reads records' names before its first screen, and numpy costs 60 ms
+    import numpy as np
+    import numpy.typing as npt
+
 MAX_LINE = 8_000_000  # bytes of one row; a longer one is a broken file
 MAX_ARRAY = 512_000_000  # bytes of a JSON array, which has to be read whole
 MAX_TEXT = 2_000_000_000  # bytes of a plain text
+
+MARK = b"\xef\xbb\xbf"  # byte order mark
 
 #: Accepted names of a question and its answer, in this order.
 PAIRS = (("prompt", "completion"), ("query", "answer"), ("question", "answer"))
@@ -94,7 +100,7 @@ def read_records(path: Path) -> Iterator[Record]:
             yield Record(text=without_surrogates(text.replace("\r\n", "\n")), where=f"{path}:1")
         return
     with open_regular(path, DataError) as file:
-        head = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+        head = file.read(4096).removeprefix(MARK).lstrip()
     if head.startswith(b"["):
         yield from _read_array(path)
     else:
@@ -116,24 +122,28 @@ def _read_lines(path: Path) -> Iterator[Record]:
             where = f"{path}:{number}"
             if len(line) > MAX_LINE:
                 raise DataError("{where}: the line is longer than {limit} bytes", where=where, limit=MAX_LINE)
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as problem:
-                raise DataError(
-                    "{where}: not valid JSON: {problem} at character {column}",
-                    where=where,
-                    problem=problem.msg,
-                    column=problem.pos + 1,
-                ) from None
-            except UnicodeDecodeError:
-                raise DataError("{where}: not UTF-8 text", where=where) from None
-            except (RecursionError, ValueError):
-                raise DataError("{where}: nested too deeply or a number too long", where=where) from None
-            yield _to_record(row, where)
+            if line.removeprefix(MARK if number == 1 else b"").strip():
+                yield _parsed(line, number, where)
+
+
+def _parsed(line: bytes, number: int, where: str) -> Record:
+    """The record of one line of JSON, the ``number``-th of its file."""
+    if number == 1:
+        line = line.removeprefix(MARK)
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as problem:
+        raise DataError(
+            "{where}: not valid JSON: {problem} at character {column}",
+            where=where,
+            problem=problem.msg,
+            column=problem.pos + 1,
+        ) from None
+    except UnicodeDecodeError:
+        raise DataError("{where}: not UTF-8 text", where=where) from None
+    except (RecursionError, ValueError):
+        raise DataError("{where}: nested too deeply or a number too long", where=where) from None
+    return _to_record(row, where)
 
 
 def _to_record(row: Any, where: str) -> Record:
@@ -234,3 +244,35 @@ def _kind(value: Any) -> str:
         return "NaN"  # what pandas writes for a cell that was empty
     names = {dict: "an object", list: "a list", bool: "true/false", int: "a number", float: "a number"}
     return "nothing" if value is None else names.get(type(value), "text")
+
+
+class RowsOfFile(Sequence[Record]):
+    """Chosen rows of a file of JSON Lines, each read when it is wanted: memory does not grow with their length."""
+
+    def __init__(self, path: Path, offsets: npt.NDArray[np.int64], lines: npt.NDArray[np.int64]) -> None:
+        """``offsets`` and ``lines`` (rows,): where each row's line begins, in bytes, and its number from 1."""
+        self._path, self._offsets, self._lines = path, offsets, lines
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> RowsOfFile: ...
+
+    def __getitem__(self, index: int | slice) -> Record | RowsOfFile:
+        if isinstance(index, slice):
+            return RowsOfFile(self._path, self._offsets[index], self._lines[index])
+        with open_regular(self._path, DataError) as file:
+            return self._read(file, int(self._offsets[index]), int(self._lines[index]))
+
+    def __iter__(self) -> Iterator[Record]:
+        with open_regular(self._path, DataError) as file:
+            for offset, line in zip(self._offsets.tolist(), self._lines.tolist(), strict=True):
+                yield self._read(file, offset, line)
+
+    def _read(self, file: IO[bytes], offset: int, line: int) -> Record:
+        file.seek(offset)
+        return _parsed(file.readline(MAX_LINE + 1), line, f"{self._path}:{line}")

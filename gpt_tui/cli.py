@@ -39,6 +39,7 @@ COMMANDS = {
     "import": "make a run of a model that was trained elsewhere",
     "export": "write a run as files that other programs read",
     "push": "upload a run to the Hugging Face hub",
+    "bench": "measure how fast this machine trains and answers",
 }
 
 EXAMPLES = """\

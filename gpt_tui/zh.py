@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from . import (
     zh_app,
+    zh_bench,
     zh_chat,
     zh_cli,
     zh_config,
@@ -36,6 +37,7 @@ PARTS = (
     zh_import,
     zh_export,
     zh_tuning,
+    zh_bench,
 )  # the texts of a new area: its own zh_*.py, named here
 
 TEXTS: dict[str, str] = {text: chinese for part in PARTS for text, chinese in part.TEXTS.items()}

@@ -1,0 +1,166 @@
+"""Token rows that are kept: the same as prepared anew, and never those of anything else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import token_cache
+from core.config import Config
+from core.errors import DataError
+from core.events import Event, Notice, State
+from core.prepare import Prepared, prepare
+from core.records import RowsOfFile, read_records
+
+Rows = list[dict[str, Any]]
+TRAIN: Rows = [{"prompt": f"第 {i} 个问题？", "completion": f"第 {i} 个回答。" * (1 + i % 3)} for i in range(30)]
+VALID: Rows = [{"prompt": f"另一个 {i}？", "completion": f"回答 {i}。"} for i in range(4)]
+
+
+class Desk:
+    """A folder with data files and a cache."""
+
+    def __init__(self, folder: Path, write: Callable[..., Path]) -> None:
+        self.cache, self.write = folder / "cache", write
+        self.train, self.valid = write([*TRAIN, TRAIN[0]], "train.jsonl"), write(VALID, "valid.jsonl")
+
+    def prepare(self, changes: dict[str, Any] | None = None) -> tuple[list[Event], Prepared]:
+        files = {"data.train": str(self.train), "data.valid": str(self.valid), "tokenizer.vocab_size": 280}
+        steps = prepare(Config().update({**files, **(changes or {})}), cache=self.cache)
+        events = []
+        while True:
+            try:
+                events.append(next(steps))
+            except StopIteration as end:
+                return events, end.value
+
+    def from_cache(self, changes: dict[str, Any] | None = None) -> bool:
+        return State("tokenizing") not in self.prepare(changes)[0]
+
+    def folders(self) -> list[Path]:
+        return sorted(self.cache.glob("tokens-*")) if self.cache.is_dir() else []
+
+
+@pytest.fixture
+def desk(tmp_path: Path, write_rows: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(token_cache, "LEAST", 1)
+    return Desk(tmp_path, write_rows)
+
+
+def test_a_second_start_has_the_same_from_the_cache(desk: Desk) -> None:
+    told, first = desk.prepare()
+    again, second = desk.prepare()
+    assert State("tokenizing") in told
+    assert again == [State("preparing"), *(event for event in told if isinstance(event, Notice))]
+    assert len([event for event in again if isinstance(event, Notice)]) == 1, "one row stands there twice"
+    for mine, kept in ((first.train, second.train), (first.valid, second.valid)):
+        assert mine is not None
+        assert kept is not None
+        for name in token_cache.ARRAYS:
+            assert np.array_equal(getattr(mine, name), getattr(kept, name))
+        assert mine.stats == kept.stats
+        assert isinstance(kept.tokens, np.memmap), "not read before it is used"
+    assert second.report == first.report
+    assert second.tokenizer.to_json() == first.tokenizer.to_json()
+    assert list(second.train_records) == list(first.train_records)
+    assert list(second.valid_records) == list(first.valid_records)
+    assert (second.unseen_records, second.template) == ((), first.template)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tokenizer.vocab_size": 290}, {"model.seq_len": 64}, {"data.template": "plain"}, {"training.seed": 7},
+        {"data.duplicates": "keep"}, {"training.batch_size": 8}, {"sampling.stop": ["。"]},
+    ],
+)  # fmt: skip
+def test_another_setting_is_another_cache(desk: Desk, change: dict[str, Any]) -> None:
+    desk.prepare()
+    assert not desk.from_cache(change)
+    assert desk.from_cache(change)
+    assert desk.from_cache()
+
+
+def test_settings_that_change_nothing_share_it(desk: Desk) -> None:
+    desk.prepare()
+    assert desk.from_cache({"training.lr": 1e-4, "model.n_layer": 2, "data.verify_rows": 3})
+
+
+def test_other_bytes_are_another_cache(desk: Desk) -> None:
+    desk.prepare()
+    desk.write([*VALID, {"prompt": "新的？", "completion": "是。"}], "valid.jsonl")
+    assert not desk.from_cache()
+
+
+def test_a_given_tokenizer_counts(desk: Desk) -> None:
+    _events, prepared = desk.prepare()
+    config = Config().update({"data.train": str(desk.train), "data.valid": str(desk.valid)})
+    places = [token_cache.TokenCache(config, given, desk.cache) for given in (None, prepared.tokenizer)]
+    assert places[0].load() is None
+    assert places[1].load() is None
+
+
+@pytest.mark.parametrize("name", ["train.tokens", "valid.lines", "about.json"])
+@pytest.mark.parametrize("damage", [b"", b"\x00" * 400])
+def test_what_is_damaged_is_made_anew(desk: Desk, name: str, damage: bytes) -> None:
+    desk.prepare()
+    (desk.folders()[0] / name).write_bytes(damage)
+    assert not desk.from_cache()
+    assert desk.from_cache(), "and whole again"
+
+
+def test_a_file_that_is_missing_is_made_anew(desk: Desk) -> None:
+    desk.prepare()
+    (desk.folders()[0] / "train.starts").unlink()
+    assert not desk.from_cache()
+
+
+def test_little_data_and_other_files_are_not_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = desk.train.with_name("rows.json")
+    array.write_text("[" + ",".join(desk.train.read_text("utf-8").splitlines()) + "]", encoding="utf-8")
+    desk.prepare({"data.train": str(array)})
+    desk.prepare({"data.valid": None})
+    monkeypatch.setattr(token_cache, "LEAST", 1_000_000)
+    desk.prepare()
+    assert desk.folders() == []
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(desk: Desk) -> None:
+    desk.cache.write_text("no folder")
+    _events, prepared = desk.prepare()
+    assert len(prepared.train) == 30
+
+
+def test_old_ones_go(desk: Desk) -> None:
+    for size in (262, 264, 266, 268, 270):
+        desk.prepare({"tokenizer.vocab_size": size})
+    assert len(desk.folders()) == token_cache.MOST
+    assert desk.from_cache({"tokenizer.vocab_size": 270})
+    assert not [path for path in desk.cache.iterdir() if path.name.startswith(".")]
+
+
+def test_rows_are_read_where_they_lie(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    lines = ['\ufeff{"text": "甲"}', "", '{"text": "乙\u2028"}\r', '{"text": "丙"}']
+    path.write_text("\n".join(lines), encoding="utf-8", newline="")
+    offsets = token_cache.line_offsets(path)
+    assert len(offsets) == 4
+    numbers = np.asarray([1, 3, 4])
+    rows = RowsOfFile(path, offsets[numbers - 1], numbers)
+    assert list(rows) == list(read_records(path))
+    assert (rows[2], list(rows[1:])) == (list(rows)[2], list(rows)[1:])
+    assert [len(rows), len(rows[:2])] == [3, 2]
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(DataError, match=r"rows\.jsonl:3"):
+        rows[1]
+
+
+def test_the_cache_may_be_thrown_away(desk: Desk) -> None:
+    desk.prepare()
+    shutil.rmtree(desk.cache)
+    assert not desk.from_cache()
