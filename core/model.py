@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from .induction import start_with_induction
 from .kernels import dropout, rms_norm, rotate
 from .schema import ModelConfig
 
@@ -253,6 +254,8 @@ class GPT(nn.Module):
             else:
                 std = residual if name.endswith(("attn.proj.weight", "mlp.down.weight")) else 0.02
             parameter.normal_(0.0, std, generator=generator)
+        if self.config.init == "induction":
+            start_with_induction(self, generator)
         return self
 
     def forward(

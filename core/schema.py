@@ -50,6 +50,10 @@ class ModelConfig(Section):
     qkv_bias: bool | None = _field(None, "Biases of query, key and value; empty: as 'bias'.")
     tie_embeddings: bool = _field(True, "One matrix for the embedding and the output layer.")
 
+    init: Literal["random", "induction"] = _field(
+        "random", "Fresh weights: random, or with heads that copy what the context repeats (needs rope and qkv_bias)."
+    )
+
     @property
     def kv_heads(self) -> int:
         return self.n_kv_head or self.n_head
@@ -78,6 +82,15 @@ class ModelConfig(Section):
             )
         if self.position == "rope" and self.head_dim % 2:
             raise _bad("with rope, n_embd / n_head must be even, found {head_dim}", head_dim=self.head_dim)
+        biased = self.bias if self.qkv_bias is None else self.qkv_bias
+        if self.init == "induction" and not (
+            self.position == "rope" and biased and self.kv_heads == self.n_head and self.n_layer > 1
+            and self.head_dim >= 16 and self.head_dim % 8 == 0
+        ):  # fmt: skip
+            raise _bad(
+                "init: induction needs position: rope, qkv_bias: true, n_kv_head as n_head, 2 layers, and n_embd / "
+                "n_head a multiple of 8 from 16 on"
+            )
         return self
 
 

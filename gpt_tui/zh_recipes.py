@@ -9,6 +9,9 @@ TEXTS = {
     "draw the losses of runs": "绘制运行记录的损失曲线",
     "Draw the losses of runs.": "绘制运行记录的损失曲线。",
     # schema.py
+    "Fresh weights: random, or with heads that copy what the context repeats (needs rope and qkv_bias).": (
+        "初始权重：随机，或带有能抄写上文的注意力头（需要 rope 和 qkv_bias）。"
+    ),
     "Where BPE merges end: at words; also at every digit; also at every Chinese character.": (
         "BPE 合并止于何处：词；以及每个数字；以及每个汉字"
     ),
