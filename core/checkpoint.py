@@ -143,6 +143,19 @@ def _old_name(folder: Path) -> Path:
     return folder.parent / f".{folder.name}.old"
 
 
+def mend(checkpoints: Path) -> None:
+    """Give a checkpoint its name back where a crash came between the two renames of ``_put_in_place``.
+
+    Only for who holds the run's lock.
+    """
+    if not checkpoints.is_dir():
+        return
+    for old in checkpoints.glob(".*.old"):
+        name = checkpoints / old.name.removeprefix(".").removesuffix(".old")
+        if not name.exists():
+            os.rename(old, name)
+
+
 def verify(folder: Path) -> dict[str, Any]:
     """Check every file against the manifest; returns the manifest. Raises ``CheckpointError`` naming the file."""
     if not folder.is_dir():
@@ -187,11 +200,16 @@ def load(folder: Path, *, optimizer: bool = False) -> tuple[dict[str, Any], dict
 
 
 def step_checkpoints(checkpoints: Path) -> list[Path]:
-    """Checkpoints by step, newest first, verified or not."""
+    """Checkpoints by step, newest first, verified or not.
+
+    One whose replacement was cut short between two renames lies under its old name.
+    """
     if not checkpoints.is_dir():
         return []
-    found = [path for path in checkpoints.iterdir() if _STEP_NAME.fullmatch(path.name) and path.is_dir()]
-    return sorted(found, key=lambda path: path.name, reverse=True)
+    found = {path.name: path for path in checkpoints.iterdir() if _STEP_NAME.fullmatch(path.name) and path.is_dir()}
+    for old in checkpoints.glob(".step-*.old"):
+        found.setdefault(old.name.removeprefix(".").removesuffix(".old"), old)
+    return [found[name] for name in sorted(found, reverse=True) if _STEP_NAME.fullmatch(name)]
 
 
 def newest(checkpoints: Path) -> tuple[Path, list[str]]:
@@ -237,5 +255,6 @@ def prune(checkpoints: Path, keep: int, upto: Path | None = None) -> None:
     folders = [path for path in step_checkpoints(checkpoints) if upto is None or path.name <= upto.name]
     for folder in folders[keep:]:
         remove_tree(folder)
-    for leftover in checkpoints.glob(".*.tmp"):
-        remove_tree(leftover)
+    for leftover in (*checkpoints.glob(".*.tmp"), *checkpoints.glob(".*.old")):
+        if leftover.suffix == ".tmp" or (checkpoints / leftover.stem.removeprefix(".")).exists():
+            remove_tree(leftover)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -96,7 +97,7 @@ class Run:
         """The settings of the run. Raises ``ConfigError`` or ``RunError``."""
         if not self.exists():
             raise RunError("{run}: no such run (no config.yaml in it)", run=str(self.path))
-        return load_config(file=self.path / "config.yaml")
+        return load_config(file=self.path / "config.yaml", stored=True)
 
     @property
     def tokenizer_file(self) -> Path:
@@ -141,6 +142,11 @@ class Run:
     def load(self, which: str = "last") -> LoadedModel:
         """Model, tokenizer and settings of a checkpoint ('last', 'best', 'int8', a name or a path)."""
         return load_model(checkpoint.resolve(self.checkpoints, which))
+
+    def remove(self) -> None:
+        """Take away the folder of a run that came to nothing, as far as the system lets it."""
+        with contextlib.suppress(OSError):
+            remove_tree(self.path)
 
     def delete(self) -> None:
         """Remove the folder, and the default checkpoint if it is one of it. Raises ``RunError`` while a process is

@@ -29,6 +29,7 @@ COMMANDS = {
     "tokenizer": "build a vocabulary, or look at one",
     "corpus": "make a corpus",
     "runs": "list, show or delete runs",
+    "check": "say whether a run directory is whole, and what to do if not",
     "plot": "draw the losses of runs",
     "watch": "watch a run that another process trains",
     "init": "write config.yaml and the corpus into a folder, for editing",
@@ -206,6 +207,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1 if command == "train" and not {"-h", "--help"} & {*arguments} else 0
     except KeyboardInterrupt:
         return 130
+    except (MemoryError, RuntimeError) as error:
+        from core.machine import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(_("gpt-tui: the memory is used up; choose a smaller model or end other programs"), file=sys.stderr)
+        return 1
     except OSError as error:
         reason = error.strerror or str(error)
         problem = str(error).replace(reason, _(reason))
