@@ -86,6 +86,17 @@ class Run:
                 reason=problem.strerror or str(problem),
             ) from None
 
+    def require_own_files(self) -> None:
+        """Raises ``RunError`` where a name in the folder is a link, FIFO or the like: what is written there would be
+        written elsewhere, or wait for ever, and a run may come from a stranger. The folder itself may be a link."""
+        files = ("config.yaml", "tokenizer.json", "metrics.jsonl", "train.log", "lock", "report.json")
+        for path in (self.path / name for name in (*files, "figures", "checkpoints")):
+            if path.is_symlink():
+                raise RunError("{path}: is a link; a run is only written to where all of it lies in its folder",
+                               path=str(path))  # fmt: skip
+            if path.name in files and path.exists():
+                open_regular(path, RunError).close()
+
     def has_begun(self) -> bool:
         """Whether anything was learnt in it, or is about to be."""
         return self.state() != "empty" or any(isinstance(event, events.Step) for event in self.read_metrics())

@@ -7,6 +7,7 @@ fsync of the folder. A file follows the user's umask; the folder of a run is his
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -157,7 +158,15 @@ class LineFile:
         self._open()
 
     def _open(self) -> None:
-        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed in close()
+        # Through no link, and waiting for nobody: the folder may be a stranger's.
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+        for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+            flags |= getattr(os, name, 0)
+        number = os.open(self.path, flags, 0o666)
+        self._file = open(number, "ab", buffering=0)  # noqa: SIM115 - closed in close()
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            self._file.close()
+            raise OSError(errno.EINVAL, "is not a regular file", str(self.path))
         if self._file.tell() and not self._waiting and not _ends_with_newline(self.path):
             self._waiting = b"\n"
 
@@ -243,9 +252,9 @@ class FolderLock:
     def holder(self) -> dict[str, str]:
         """'pid' and 'host' as the file names them, '?' where it does not."""
         try:
-            with open(self.path, encoding="utf-8") as file:
+            with open_regular(self.path) as file:
                 value = json.loads(file.read(1000))
-        except (OSError, ValueError, RecursionError):
+        except (UserError, OSError, ValueError, RecursionError):
             value = None
         found = value if isinstance(value, dict) else {}
         return {key: str(found.get(key, "?"))[:100] for key in ("pid", "host")}

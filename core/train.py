@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from .callable_module import make_callable
 from .config import Config, settings
 from .control import Control, LiveCopy
 from .dataset import encode_prompt
-from .errors import ConfigError, RunError, UserError
+from .errors import CheckpointError, ConfigError, RunError, UserError
 from .evaluate import evaluate_loss, grade
 from .events import (
     Changed,
@@ -76,6 +77,7 @@ def train(
     if run is None:
         run = new_run(runs_folder(), None, config.recipe)
     existed = run.path.exists()
+    run.require_own_files()
     if not resume:
         run.create(config)
     lock = run.lock
@@ -141,6 +143,24 @@ class Progress:
     loss_tokens: int = 0
     last_loss: float | None = None
     probes: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def from_state(cls, values: Any, folder: Path) -> Progress:
+        """Out of ``state.json``; what it lacks is as at the beginning. Raises ``CheckpointError`` for what no training
+        has saved: a checkpoint may come from a stranger."""
+        found: dict[str, Any] = {}
+        for name, known in cls.__dataclass_fields__.items():
+            value = values.get(name) if isinstance(values, dict) else values
+            if value is None:
+                continue
+            kinds = _KINDS[str(known.type).removesuffix(" | None")]
+            if type(value) not in kinds or (list not in kinds and not -1 <= value < 1e18):
+                raise CheckpointError("{path}: does not fit: {reason}", path=str(folder), reason=name)
+            found[name] = value
+        return cls(**found)
+
+
+_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "list[dict[str, Any]]": (list,)}
 
 
 @dataclass(frozen=True)
@@ -263,8 +283,7 @@ class Trainer:
         for problem in problems:
             yield Notice("{problem}; the checkpoint before it is used", {"problem": problem}, level="warning")
         state, weights, memory = checkpoint.load(folder, optimizer=True)
-        known = Progress.__dataclass_fields__
-        self.progress = Progress(**{key: value for key, value in state["progress"].items() if key in known})
+        self.progress = Progress.from_state(state.get("progress"), folder)
         self.saved_step = self.progress.step
         if state.get("data_sha256") != self.prepared.report["sha256"]:
             # The order of an epoch is a function of its rows: a place in the middle of it means nothing any more.
@@ -274,9 +293,18 @@ class Trainer:
                 {"step": self.progress.step},
                 level="warning",
             )
-        self.dtype_name = state.get("dtype", self.dtype_name)
+        dtype = str(state.get("dtype"))
+        self.dtype_name = dtype if dtype in DTYPES else self.dtype_name
         self.origin = state.get("start")
-        self.build(weights, memory)
+        try:
+            self.build(weights, memory)
+        except (KeyError, RuntimeError) as problem:
+            if machine.is_out_of_memory(problem):
+                raise
+            reason = str(problem).splitlines()[0][:160]
+            raise CheckpointError("{path}: does not fit: {reason}", path=str(folder), reason=reason) from None
+        if self.progress.batch >= batches_per_epoch(len(self.prepared.train), self.config.training.batch_size):
+            self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
 
     # -- the run --------------------------------------------------------------------------------------------
 

@@ -6,7 +6,18 @@ learning rate 学习率, row 条, evaluation 评估, training/validation data �
 
 from __future__ import annotations
 
-from . import zh_app, zh_chat, zh_cli, zh_config, zh_data_runs, zh_errors, zh_foreign, zh_recipes, zh_settings
+from . import (
+    zh_app,
+    zh_chat,
+    zh_cli,
+    zh_config,
+    zh_data_runs,
+    zh_errors,
+    zh_faults,
+    zh_foreign,
+    zh_recipes,
+    zh_settings,
+)
 
 PARTS = (
     zh_app,
@@ -16,6 +27,7 @@ PARTS = (
     zh_recipes,
     zh_cli,
     zh_errors,
+    zh_faults,
     zh_settings,
     zh_foreign,
 )  # the texts of a new area: its own zh_*.py, named here

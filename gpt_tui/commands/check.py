@@ -16,7 +16,7 @@ MARKS = {"ok": "✓", "note": "·", "error": "✗"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", nargs="?", help=_("which run (default: the newest one)"))
+    parser.add_argument("run", metavar="RUN", nargs="?", help=_("which run (default: the newest)"))
     parser.add_argument("--json", action="store_true", help=_("as JSON"))
 
 

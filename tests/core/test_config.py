@@ -371,7 +371,7 @@ def test_the_lines_of_a_recipe_are_those_of_its_file() -> None:
 def test_a_misspelt_recipe_in_a_file_is_an_error(tmp_path: Path, name: str) -> None:
     """Not a training with defaults that nobody asked for."""
     path = tmp_path / "config.yaml"
-    path.write_text(f"# mine\nrecipe: {name}\ntraining: {{lr: 0.01}}\n", encoding="utf-8")
+    path.write_text(f"# mine\nrecipe: {name}\ndescription: one\n", encoding="utf-8")
     with pytest.raises(
         ConfigError, match=rf"config.yaml:2: unknown recipe '{name}', did you mean '\w+'\?; there are: "
     ):
