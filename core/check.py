@@ -5,20 +5,17 @@ Nothing is changed and nothing of a checkpoint is run; what is found comes as ``
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from . import checkpoint
 from .errors import Phrase, RunError, UserError
 from .events import RolledBack, Started, Step, from_json
-from .runs import MAX_METRIC_LINE, Run
-from .storage import open_regular, read_json
+from .runs import MAX_METRIC_LINE, Run, metric_lines, parsed_line
+from .storage import read_json
 from .tokenizer import Tokenizer
 
 MOST_TOLD = 5  # of findings of the same sort in one file
@@ -109,10 +106,10 @@ def _record(run: Run) -> Iterator[Finding]:
     path = str(run.metrics)
     lines = damaged = disordered = last = 0
     try:
-        for number, line in _lines(run.metrics):
+        for number, line in metric_lines(run.metrics):
             lines = number
-            value = _parsed(line)
-            if value is None:
+            value = parsed_line(line)
+            if value is None or not isinstance(value.get("kind"), str):
                 if not line.endswith(b"\n") and len(line) < MAX_METRIC_LINE:
                     yield Finding("note", Phrase("{path}:{line}: half a line, as a killed process leaves it",
                                                  path=path, line=number))  # fmt: skip
@@ -146,25 +143,6 @@ def _record(run: Run) -> Iterator[Finding]:
                                       damaged=damaged, disordered=disordered))  # fmt: skip
     if not damaged and not disordered:
         yield Finding("ok", Phrase("metrics.jsonl: {lines} lines, up to step {step}", lines=lines, step=last))
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Lines with their numbers; of one longer than ``MAX_METRIC_LINE`` only the beginning."""
-    with open_regular(path, RunError) as file:
-        number, inside = 0, False
-        while line := file.readline(MAX_METRIC_LINE):
-            if not inside:
-                number += 1
-                yield number, line
-            inside = not line.endswith(b"\n")
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) and isinstance(value.get("kind"), str) else None
 
 
 def _report(run: Run) -> Iterator[Finding]:

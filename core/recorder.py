@@ -6,7 +6,7 @@ import json
 from types import TracebackType
 
 from .events import Event, Finished
-from .runs import MAX_METRIC_LINE, Run
+from .runs import Run, metric_lines, parsed_line
 from .storage import LineFile
 
 
@@ -45,15 +45,11 @@ class Recorder:
         Raises ``OSError``; the file is then as it was.
         """
         kept: list[bytes] = []
-        with open(self._lines.path, "rb") as file:
-            while line := file.readline(MAX_METRIC_LINE):
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                if not isinstance(value, dict) or value.get("kind") == Finished.kind:
-                    continue
-                at = value.get("step", 0)
-                if isinstance(at, int) and at <= step:
-                    kept.append(line.rstrip(b"\n") + b"\n")
+        for _, line in metric_lines(self._lines.path):
+            value = parsed_line(line)
+            if value is None or value.get("kind") == Finished.kind:
+                continue
+            at = value.get("step", 0)
+            if isinstance(at, int) and at <= step:
+                kept.append(line.rstrip(b"\n") + b"\n")
         self._lines.replace(kept)

@@ -132,15 +132,11 @@ class Run:
         """All events of the run so far. A last line still being written, or a damaged one, is passed over."""
         if not self.metrics.is_file():
             return
-        with open_regular(self.metrics, RunError) as file:
-            while line := file.readline(MAX_METRIC_LINE):
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                event = events.from_json(value) if isinstance(value, dict) else None
-                if event is not None:
-                    yield event
+        for _, line in metric_lines(self.metrics):
+            value = parsed_line(line)
+            event = events.from_json(value) if value is not None else None
+            if event is not None:
+                yield event
 
     def state(self) -> str:
         """'running', 'finished', 'stopped' (it can be resumed) or 'empty'."""
@@ -170,6 +166,26 @@ class Run:
             raise RunError("{run}: a training is writing to it; stop it first", run=str(self.path))
         remove_tree(self.path)
         clear_default(self.path.parent, self.name)
+
+
+def metric_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a ``metrics.jsonl`` with their numbers; of one too long to be an event only its beginning."""
+    with open_regular(path, RunError) as file:
+        number, inside = 0, False
+        while line := file.readline(MAX_METRIC_LINE):
+            if not inside:
+                number += 1
+                yield number, line
+            inside = not line.endswith(b"\n")
+
+
+def parsed_line(line: bytes) -> dict[str, Any] | None:
+    """The mapping in a line, None where there is none."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,8 @@ def test_hostile_text_in_data_answers_and_names(gpt_tui: Cli, helpers: Any, tmp_
     rows = {f"{i}{text}": f"{text}{i}" for i in range(6)}
     data = helpers.write_rows(tmp_path / f"rows{HOSTILE[4]}.jsonl", rows)
     options = [item for item in helpers.tiny if "seq_len" not in item and "probes" not in item]
-    probe = json.dumps([{"prompt": f"0{text}", "expected": text}])
+    quoted = '"' + "".join(f"\\U{ord(char):08x}" for char in text) + '"'
+    probe = f"[{{prompt: {quoted}, expected: {quoted}}}]"
     options += ["--set=model.seq_len=512", f"--set=data.probes={probe}", "--set=sampling.stop=[]"]
     done = gpt_tui("--no-ui", "train", "--data", data, "--valid", data, "--run", "a", "--steps", "3", *options)
     assert done.code == 0, done.err
