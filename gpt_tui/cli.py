@@ -194,7 +194,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         try:
-            return _run(build_parser(command).parse_args(arguments))
+            parser = build_parser(command)
+            for argument in arguments[: arguments.index("--") if "--" in arguments else None]:
+                if argument.startswith("--") and argument.endswith("=--"):  # argparse makes an empty list of it
+                    parser.error(_("argument %(argument_name)s: %(message)s") % {
+                        "argument_name": argument[:-3], "message": _("expected one argument")})  # fmt: skip
+            return _run(parser.parse_args(arguments))
         finally:
             sys.stdout.flush()  # here, where a reader that has gone can still be told from an error
     except UserError as error:

@@ -104,6 +104,40 @@ def test_ctrl_c_while_the_disk_is_full(gpt_tui: Cli, qa: Path, helpers: Any, mon
     assert gpt_tui("--no-ui", "train", "--resume", "a").code == 0
 
 
+def test_the_app_pauses_and_goes_on_as_asked(
+    qa: Path, helpers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause is the one the app knows: state, reason in the log, and the same key goes on."""
+    from core.config import load_config
+    from core.runs import Run
+    from gpt_tui.session import Session
+
+    save, full = checkpoint.save, [True]
+
+    def refuse(folder: Path, *rest: Any) -> int:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return save(folder, *rest)
+
+    monkeypatch.setattr(checkpoint, "save", refuse)
+    monkeypatch.setattr(recovery, "TRY_AGAIN", 1e9)
+    overrides = [item.removeprefix("--set=") for item in helpers.tiny]
+    overrides += [f"data.train={qa}", "data.valid=null", "data.verify_rows=0", "training.max_steps=4"]
+    session = Session()
+    session.start(load_config("teacher", overrides=overrides), Run(tmp_path / "a"))
+    while session.snapshot().state != "paused":
+        assert not session.join(0.02), session.snapshot().failure
+    snapshot = session.snapshot()
+    assert snapshot.can_resume
+    assert any("No space left on device; the training waits" in line.text for line in snapshot.log)
+    full[0] = False
+    session.resume()
+    assert session.join(60.0)
+    assert session.snapshot().state == "done"
+    assert session.snapshot().failure is None
+    assert Run(tmp_path / "a").load().step == 4
+
+
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
 def test_no_memory_is_one_line(gpt_tui: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
