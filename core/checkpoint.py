@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
@@ -72,7 +73,7 @@ def write_safetensors(
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """Raises ``CheckpointError`` when the file is not whole."""
-    data = read_bytes(path, limit=MAX_WEIGHTS, error=CheckpointError)
+    data = read_bytes(path, limit=min(MAX_WEIGHTS, psutil.virtual_memory().total), error=CheckpointError)
     try:
         return dict(parse_safetensors(data))
     except (SafetensorError, ValueError, KeyError, RuntimeError) as problem:
@@ -114,6 +115,19 @@ def save(
     return sum(int(entry["bytes"]) for entry in files.values())
 
 
+def mend(checkpoints: Path) -> None:
+    """Give a checkpoint its name back where a crash came between the two renames of ``storage.atomic_folder``.
+
+    Only for who holds the run's lock.
+    """
+    if not checkpoints.is_dir():
+        return
+    for old in checkpoints.glob(".*.old"):
+        name = checkpoints / old.name.removeprefix(".").removesuffix(".old")
+        if not name.exists():
+            os.rename(old, name)
+
+
 def verify(folder: Path) -> dict[str, Any]:
     """Check every file against the manifest; returns the manifest. Raises ``CheckpointError`` naming the file."""
     if not folder.is_dir():
@@ -129,12 +143,12 @@ def verify(folder: Path) -> dict[str, Any]:
         if path.is_symlink():
             raise CheckpointError("{path}: is a link, expected a file", path=str(path))
         digest = hashlib.sha256()
-        size = 0
         with open_regular(path, CheckpointError) as file:
-            while chunk := file.read(1 << 20):
+            size = os.fstat(file.fileno()).st_size
+            fits = size == entry.get("bytes") and size <= MAX_WEIGHTS  # a terabyte of holes is not read to be refused
+            while fits and (chunk := file.read(1 << 20)):
                 digest.update(chunk)
-                size += len(chunk)
-        if size != entry.get("bytes") or digest.hexdigest() != entry.get("sha256"):
+        if not fits or digest.hexdigest() != entry.get("sha256"):
             raise CheckpointError(
                 "{path}: damaged: it does not match its checksum ({size} bytes, expected {expected})",
                 path=str(path),
@@ -158,11 +172,16 @@ def load(folder: Path, *, optimizer: bool = False) -> tuple[dict[str, Any], dict
 
 
 def step_checkpoints(checkpoints: Path) -> list[Path]:
-    """Checkpoints by step, newest first, verified or not."""
+    """Checkpoints by step, newest first, verified or not.
+
+    One whose replacement was cut short between two renames lies under its old name.
+    """
     if not checkpoints.is_dir():
         return []
-    found = [path for path in checkpoints.iterdir() if _STEP_NAME.fullmatch(path.name) and path.is_dir()]
-    return sorted(found, key=lambda path: path.name, reverse=True)
+    found = {path.name: path for path in checkpoints.iterdir() if _STEP_NAME.fullmatch(path.name) and path.is_dir()}
+    for old in checkpoints.glob(".step-*.old"):
+        found.setdefault(old.name.removeprefix(".").removesuffix(".old"), old)
+    return [found[name] for name in sorted(found, reverse=True) if _STEP_NAME.fullmatch(name)]
 
 
 def newest(checkpoints: Path) -> tuple[Path, list[str]]:
@@ -208,5 +227,6 @@ def prune(checkpoints: Path, keep: int, upto: Path | None = None) -> None:
     folders = [path for path in step_checkpoints(checkpoints) if upto is None or path.name <= upto.name]
     for folder in folders[keep:]:
         remove_tree(folder)
-    for leftover in checkpoints.glob(".*.tmp"):
-        remove_tree(leftover)
+    for leftover in (*checkpoints.glob(".*.tmp"), *checkpoints.glob(".*.old")):
+        if leftover.suffix == ".tmp" or (checkpoints / leftover.stem.removeprefix(".")).exists():
+            remove_tree(leftover)

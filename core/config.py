@@ -191,11 +191,14 @@ def load_config(
     recipe: str | None = None,
     file: Path | None = None,
     overrides: Sequence[str] = (),
+    *,
+    stored: bool = False,
 ) -> Config:
     """Settings from a recipe (name or file), a user's file on top, and ``key=value`` overrides on top of that.
 
-    A file may itself name the recipe it builds on: ``recipe: teacher``. Paths of data in a file are relative
-    to that file; see ``core.records.find_data``. Raises ``ConfigError``.
+    A file may itself name the recipe it builds on: ``recipe: teacher``. With ``stored`` it is the complete settings
+    of a run, whose recipe may have been a file that is known to nobody here any more. Paths of data in a file are
+    relative to that file; see ``core.records.find_data``. Raises ``ConfigError``.
     """
     merged: dict[str, Any] = {}
     lines: dict[KeyPath, int] = {}
@@ -211,6 +214,8 @@ def load_config(
         base = values.get("recipe")
         if recipe is None and isinstance(base, str) and base in recipe_names():
             merged, _ = _load_settings(recipe_path(base))
+        elif recipe is None and isinstance(base, str) and not stored and _is_misspelt(base):
+            raise _unknown_recipe(base, f"{file}:{file_lines[('recipe',)]}: ")
         _anchor_paths(values, file.parent)
         _merge(merged, values)
         lines, source = file_lines, str(file)
@@ -246,8 +251,22 @@ def recipe_path(recipe: str) -> Path:
     with contextlib.suppress(OSError):  # a name too long
         if path.suffix in (".yaml", ".yml") or path.exists():
             return path
-    raise ConfigError(
-        "unknown recipe '{recipe}'{hint}; there are: {names}",
+    raise _unknown_recipe(recipe)
+
+
+def _is_misspelt(recipe: str) -> bool:
+    """Whether a name is meant to be that of a built-in recipe: 'techer' is, 'teacher-2' and 'mine' are one's own.
+
+    A file with a misspelt name would be trained with defaults that nobody asked for.
+    """
+    known = recipe_names()
+    return not any(name in recipe for name in known) and bool(difflib.get_close_matches(recipe, known, 1, 0.8))
+
+
+def _unknown_recipe(recipe: str, where: str = "") -> ConfigError:
+    return ConfigError(
+        "{where}unknown recipe '{recipe}'{hint}; there are: {names}",
+        where=where,
         recipe=recipe,
         hint=_nearest(recipe, recipe_names()),
         names=", ".join(recipe_names()),

@@ -159,11 +159,13 @@ class Saved(Event):
 
 @dataclass(frozen=True)
 class Skipped(Event):
-    """A step whose loss or gradient was not finite: nothing was learnt from it."""
+    """A step whose loss or gradient was not finite, or exploded: nothing was learnt from it."""
 
     kind: ClassVar[str] = "skipped"
     step: int
     total: int
+    fault: str = ""
+    """'loss', 'gradient', 'exploded'"""
 
 
 @dataclass(frozen=True)

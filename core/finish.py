@@ -17,6 +17,7 @@ from .model import GPT
 from .prepare import Prepared
 from .quantize import quantize_weights
 from .records import Record
+from .recovery import Disk
 from .responses import write_responses
 from .runs import LoadedModel, Run, load_model
 
@@ -28,13 +29,13 @@ AGREEMENT_QUESTIONS = 100
 RATE_QUESTIONS = 8
 
 
-def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, Any]) -> Iterator[Event]:
+def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, Any], disk: Disk) -> Iterator[Event]:
     """Verify what was saved, not what is in memory: everything here is read back from the checkpoint."""
     begin = time.perf_counter()
     loaded = load_model(checkpoint.newest(run.checkpoints)[0])
     step = loaded.step
     if config.training.int8:
-        yield from _write_int8(run, loaded, prepared, report)
+        yield from _write_int8(run, loaded, prepared, report, disk)
         machine.give_back_memory()
     asked = list(_parts(prepared, config.data.verify_rows)) if config.data.verify_rows else []
     if asked:
@@ -55,7 +56,7 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
     report["machine"] = machine.describe()
     report["settings"] = config.to_dict()
     try:
-        run.write_report(report)
+        yield from disk.write("report.json", lambda: run.write_report(report), step)
     except OSError as problem:
         yield Notice("report.json not written: {reason}", {"reason": str(problem)}, level="warning")
     if config.training.figures:
@@ -81,14 +82,21 @@ def _ask(model: GPT, config: Config, prepared: Prepared, records: Sequence[Recor
     return ask_in_order(model, prepared.tokenizer, prepared.template, config.sampling, records)
 
 
-def _write_int8(run: Run, loaded: LoadedModel, prepared: Prepared, report: dict[str, Any]) -> Iterator[Event]:
+def _write_int8(
+    run: Run, loaded: LoadedModel, prepared: Prepared, report: dict[str, Any], disk: Disk
+) -> Iterator[Event]:
     weights = quantize_weights(loaded.model, loaded.model.state_dict())
     state = {"step": loaded.step, "config": loaded.config.to_dict(), "dtype": "int8"}
     folder = run.checkpoints / "int8"
     try:
-        checkpoint.save(folder, state, prepared.tokenizer.to_json(), weights)
+        size = yield from disk.write(
+            "checkpoints/int8",
+            lambda: checkpoint.save(folder, state, prepared.tokenizer.to_json(), weights), loaded.step,
+        )  # fmt: skip
     except OSError as problem:
         yield Notice("int8 checkpoint not written: {reason}", {"reason": str(problem)}, level="warning")
+        return
+    if size is None:  # stopped while there was no room
         return
     small = load_model(folder)
     yield Saved(loaded.step, str(folder), "int8", small.bytes)

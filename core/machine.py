@@ -189,6 +189,16 @@ def give_back_memory() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the system or the device had no memory left: Python's error, or one of torch's many."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError" or "out of memory" in text or "can't allocate memory" in text
+    )
+
+
 @cache
 def processor_name() -> str:
     """The processor's model name as the system gives it."""

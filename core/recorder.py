@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from types import TracebackType
 
 from .events import Event, Finished
-from .runs import MAX_METRIC_LINE, Run
-from .storage import atomic_file
+from .runs import Run, metric_lines, parsed_line
+from .storage import LineFile
 
 
 class Recorder:
-    """Appends events; a full disk stops the record, not the training."""
+    """Appends events. Those that a full disk does not take wait; whoever trains looks at ``problem`` and waits too."""
 
     def __init__(self, run: Run) -> None:
-        self._run = run
-        self._file = open(run.metrics, "ab")  # noqa: SIM115 - closed in __exit__
-        if self._file.tell() and not _ends_with_newline(run):
-            self._file.write(b"\n")  # a killed process may have left half a line
+        self._lines = LineFile(run.metrics)
 
     def __enter__(self) -> Recorder:
         return self
@@ -26,37 +22,34 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError):  # close() tries once more to write what did not fit on the disk
-            self._file.close()
+        self._lines.close()
+
+    @property
+    def problem(self) -> OSError | None:
+        """Why some events are not in the file yet."""
+        return self._lines.problem
 
     def write(self, event: Event) -> None:
+        """A line at once: a watcher reads along; the disk may take its time."""
         line = json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
-        with contextlib.suppress(OSError):
-            # A path may hold bytes that are no UTF-8, which Python has as surrogates; \udcb5 is JSON as well.
-            self._file.write(line.encode("utf-8", "backslashreplace"))
-            self._file.flush()  # a watcher reads along; the disk may take its time
+        # A path may hold bytes that are no UTF-8, which Python has as surrogates; \udcb5 is JSON as well.
+        self._lines.write(line.encode("utf-8", "backslashreplace"))
+
+    def write_waiting(self) -> None:
+        """Write what did not fit before. Raises ``OSError`` while there is no room."""
+        self._lines.write_waiting()
 
     def forget_after(self, step: int) -> None:
-        """Before a resume from ``step``: drop later events, which are going to happen again."""
-        self._file.close()
+        """Before a resume from ``step``: drop later events, which are going to happen again.
+
+        Raises ``OSError``; the file is then as it was.
+        """
         kept: list[bytes] = []
-        with open(self._run.metrics, "rb") as file:
-            while line := file.readline(MAX_METRIC_LINE):
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                if not isinstance(value, dict) or value.get("kind") == Finished.kind:
-                    continue
-                at = value.get("step", 0)
-                if isinstance(at, int) and at <= step:
-                    kept.append(line.rstrip(b"\n") + b"\n")
-        with atomic_file(self._run.metrics) as out:
-            out.writelines(kept)
-        self._file = open(self._run.metrics, "ab")  # noqa: SIM115
-
-
-def _ends_with_newline(run: Run) -> bool:
-    with open(run.metrics, "rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) == b"\n"
+        for _, line in metric_lines(self._lines.path):
+            value = parsed_line(line)
+            if value is None or value.get("kind") == Finished.kind:
+                continue
+            at = value.get("step", 0)
+            if isinstance(at, int) and at <= step:
+                kept.append(line.rstrip(b"\n") + b"\n")
+        self._lines.replace(kept)

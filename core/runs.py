@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -89,6 +90,17 @@ class Run:
                 name=self.name,
             )
 
+    def require_own_files(self) -> None:
+        """Raises ``RunError`` where a name in the folder is a link, FIFO or the like: what is written there would be
+        written elsewhere, or wait for ever, and a run may come from a stranger. The folder itself may be a link."""
+        files = ("config.yaml", "tokenizer.json", "metrics.jsonl", "train.log", "lock", "report.json")
+        for path in (self.path / name for name in (*files, "figures", "checkpoints")):
+            if path.is_symlink():
+                raise RunError("{path}: is a link; a run is only written to where all of it lies in its folder",
+                               path=str(path))  # fmt: skip
+            if path.name in files and path.exists():
+                open_regular(path, RunError).close()
+
     def has_begun(self) -> bool:
         """Whether anything was learnt in it, or is about to be."""
         return self.state() != "empty" or any(isinstance(event, events.Step) for event in self.read_metrics())
@@ -100,7 +112,7 @@ class Run:
         """The settings of the run. Raises ``ConfigError`` or ``RunError``."""
         if not self.exists():
             raise RunError("{run}: no such run (no config.yaml in it)", run=str(self.path))
-        return load_config(file=self.path / "config.yaml")
+        return load_config(file=self.path / "config.yaml", stored=True)
 
     @property
     def tokenizer_file(self) -> Path:
@@ -129,15 +141,11 @@ class Run:
         """All events of the run so far. A last line still being written, or a damaged one, is passed over."""
         if not self.metrics.is_file():
             return
-        with open_regular(self.metrics, RunError) as file:
-            while line := file.readline(MAX_METRIC_LINE):
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                event = events.from_json(value) if isinstance(value, dict) else None
-                if event is not None:
-                    yield event
+        for _, line in metric_lines(self.metrics):
+            value = parsed_line(line)
+            event = events.from_json(value) if value is not None else None
+            if event is not None:
+                yield event
 
     def state(self) -> str:
         """'running', 'finished', 'stopped' (it can be resumed) or 'empty'."""
@@ -151,6 +159,11 @@ class Run:
         """Model, tokenizer and settings of a checkpoint ('last', 'best', 'int8', a name or a path)."""
         return load_model(checkpoint.resolve(self.checkpoints, which))
 
+    def remove(self) -> None:
+        """Take away the folder of a run that came to nothing, as far as the system lets it."""
+        with contextlib.suppress(OSError):
+            remove_tree(self.path)
+
     def delete(self) -> None:
         """Remove the folder, and the default checkpoint if it is one of it. Raises ``RunError`` while a process is
         writing to it, and for what is no run: a folder of someone's work may also have a ``config.yaml`` in it."""
@@ -162,6 +175,26 @@ class Run:
             raise RunError("{run}: a training is writing to it; stop it first", run=str(self.path))
         remove_tree(self.path)
         clear_default(self.path.parent, self.name)
+
+
+def metric_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a ``metrics.jsonl`` with their numbers; of one too long to be an event only its beginning."""
+    with open_regular(path, RunError) as file:
+        number, inside = 0, False
+        while line := file.readline(MAX_METRIC_LINE):
+            if not inside:
+                number += 1
+                yield number, line
+            inside = not line.endswith(b"\n")
+
+
+def parsed_line(line: bytes) -> dict[str, Any] | None:
+    """The mapping in a line, None where there is none."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True)

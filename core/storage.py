@@ -7,6 +7,7 @@ fsync of the folder. A file follows the user's umask; the folder of a run is his
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -191,6 +192,72 @@ def write_json(path: Path, value: Any) -> None:
         file.write(text.encode("utf-8", "backslashreplace"))  # a surrogate, of a name no UTF-8: \udcb5 is JSON too
 
 
+class LineFile:
+    """A file that lines are appended to as they come.
+
+    What a full disk does not take waits in memory and goes first as soon as there is room, so that no line is ever
+    torn or out of order. Half a line that a killed process left is ended first.
+    """
+
+    MOST_WAITING = 4_000_000  # bytes; a day of lines of a training. What comes on top of it is dropped
+
+    def __init__(self, path: Path) -> None:
+        """Raises ``OSError`` where the file cannot be opened."""
+        self.path = path
+        self.problem: OSError | None = None
+        """Why something still waits; None: everything is in the file."""
+        self._waiting = b""
+        self._open()
+
+    def _open(self) -> None:
+        # Through no link, and waiting for nobody: the folder may be a stranger's.
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+        for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+            flags |= getattr(os, name, 0)
+        number = os.open(self.path, flags, 0o666)
+        self._file = open(number, "ab", buffering=0)  # noqa: SIM115 - closed in close()
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            self._file.close()
+            raise OSError(errno.EINVAL, "is not a regular file", str(self.path))
+        if self._file.tell() and not self._waiting and not _ends_with_newline(self.path):
+            self._waiting = b"\n"
+
+    def write(self, line: bytes) -> None:
+        """Append ``line``; a full disk is kept in ``problem``, not raised."""
+        if len(self._waiting) + len(line) <= self.MOST_WAITING:
+            self._waiting += line
+        with contextlib.suppress(OSError):
+            self.write_waiting()
+
+    def write_waiting(self) -> None:
+        """Try once more. Raises ``OSError`` while there is no room."""
+        try:
+            while self._waiting:
+                self._waiting = self._waiting[self._file.write(self._waiting) :]
+        except OSError as problem:
+            self.problem = problem
+            raise
+        self.problem = None
+
+    def replace(self, lines: list[bytes]) -> None:
+        """The file with these lines instead, whole or not at all; what waits stays behind them."""
+        with atomic_file(self.path) as file:
+            file.writelines(lines)
+        self._file.close()
+        self._open()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.write_waiting()
+        self._file.close()
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with open(path, "rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) == b"\n"
+
+
 def make_private_folder(path: Path) -> None:
     """Create a folder that only its owner can look into; existing folders are left as they are."""
     missing = [p for p in (path, *path.parents) if not p.exists()]
@@ -213,26 +280,36 @@ class FolderLock:
         """Raises ``RunError`` naming the holder when another process has it."""
         file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - held until release()
         if not _lock_soon(file):
-            holder = _read_holder(file)
             file.close()
             raise RunError(
                 "{run}: another process is writing to it (process {pid} on {host}); "
                 "wait for it, stop it, or choose another --run name",
                 run=str(self.path.parent),
-                pid=holder.get("pid", "?"),
-                host=holder.get("host", "?"),
+                **self.holder(),
             )
-        file.seek(0)
-        file.truncate()
-        json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
-        file.flush()
         self._file = file
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, only its holder has no name
+            file.seek(0)
+            file.truncate()
+            json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
+            file.flush()
 
     def release(self) -> None:
         if self._file is not None:
             _unlock(self._file)
-            self._file.close()
+            with contextlib.suppress(OSError):  # close() tries once more to write what did not fit on the disk
+                self._file.close()
             self._file = None
+
+    def holder(self) -> dict[str, str]:
+        """'pid' and 'host' as the file names them, '?' where it does not."""
+        try:
+            with open_regular(self.path) as file:
+                value = json.loads(file.read(1000))
+        except (UserError, OSError, ValueError, RecursionError):
+            value = None
+        found = value if isinstance(value, dict) else {}
+        return {key: str(found.get(key, "?"))[:100] for key in ("pid", "host")}
 
     def is_held(self) -> bool:
         """Whether some living process, this one included, holds the lock."""
@@ -286,15 +363,6 @@ def _lock_soon(file: IO[str]) -> bool:
             return True
         time.sleep(pause)
     return _try_lock(file)
-
-
-def _read_holder(file: IO[str]) -> dict[str, Any]:
-    file.seek(0)
-    try:
-        value = json.loads(file.read(1000))
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def remove_tree(path: Path) -> None:

@@ -6,22 +6,24 @@ One optimizer step is one method, ``Trainer.step``; what happens around it is ``
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from . import checkpoint, lora, machine, tuning
+from . import checkpoint, lora, machine, recovery, tuning
 from .batches import batches_per_epoch, collate, epoch_order, split_rows
 from .callable_module import make_callable
 from .config import Config, settings
 from .control import Control, LiveCopy
 from .dataset import encode_prompt
-from .errors import ConfigError, RunError
+from .errors import CheckpointError, ConfigError, RunError, UserError
 from .evaluate import evaluate_loss, grade
 from .event_files import EventFiles, require_tensorboard
 from .events import (
@@ -31,9 +33,7 @@ from .events import (
     Finished,
     Notice,
     Probe,
-    RolledBack,
     Saved,
-    Skipped,
     Started,
     State,
     Step,
@@ -52,7 +52,6 @@ from .start import Start, load_start, require_start
 from .tokenizer import Tokenizer
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-BAD_STEPS_BEFORE_ROLLBACK = 3
 RECORDS = ("training.tensorboard",)  # may change when a run goes on, though not while it does
 WARM_STEPS = 5  # the first steps allocate memory and would make every estimate of the time left too long
 
@@ -89,11 +88,14 @@ def train(
         require_tensorboard()
     if run is None:
         run = new_run(runs_folder(), None, config.recipe)
+    existed = run.path.exists()
+    run.require_own_files()
     if not resume:
         require_start(config)
         run.create(config)
     lock = run.lock
     lock.acquire()
+    trainer: Trainer | None = None
     try:
         trainer = Trainer(config, run, control)
         with Recorder(run) as recorder, EventFiles(run.path / "tensorboard", config) as event_files:
@@ -101,6 +103,14 @@ def train(
                 recorder.write(event)
                 event_files.write(event)
                 yield event
+    except UserError:
+        if not existed and not (trainer and trainer.started):
+            run.remove()  # or its name would be taken by a run in which nothing was ever learnt
+        raise
+    except (MemoryError, RuntimeError) as problem:
+        if machine.is_out_of_memory(problem):
+            raise recovery.out_of_memory() from None
+        raise
     finally:
         lock.release()
 
@@ -138,11 +148,33 @@ class Progress:
     rollbacks: int = 0
     skipped: int = 0
     skipped_in_a_row: int = 0
+    usual_norm: float = 0.0
+    """Running mean of gradient lengths."""
+    micro_batch: int | None = None
+    """Rows computed at once, where the memory did not suffice for as many as the settings say."""
     # sums over the running log interval, so that its line is the same after a resume
     loss_sum: float = 0.0
     loss_tokens: int = 0
     last_loss: float | None = None
     probes: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def from_state(cls, values: Any, folder: Path) -> Progress:
+        """Out of ``state.json``; what it lacks is as at the beginning. Raises ``CheckpointError`` for what no training
+        has saved: a checkpoint may come from a stranger."""
+        found: dict[str, Any] = {}
+        for name, known in cls.__dataclass_fields__.items():
+            value = values.get(name) if isinstance(values, dict) else values
+            if value is None:
+                continue
+            kinds = _KINDS[str(known.type).removesuffix(" | None")]
+            if type(value) not in kinds or (list not in kinds and not -1 <= value < 1e18):
+                raise CheckpointError("{path}: does not fit: {reason}", path=str(folder), reason=name)
+            found[name] = value
+        return cls(**found)
+
+
+_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "list[dict[str, Any]]": (list,)}
 
 
 @dataclass(frozen=True)
@@ -151,10 +183,12 @@ class StepResult:
     supervised: int
     real_tokens: int
     grad_norm: float
+    fault: str
+    """What makes it worthless, '' where nothing does; see ``recovery.fault_of``."""
 
     @property
     def good(self) -> bool:
-        return math.isfinite(self.loss_sum) and math.isfinite(self.grad_norm)
+        return not self.fault
 
 
 class Trainer:
@@ -171,7 +205,10 @@ class Trainer:
         self.origin: dict[str, Any] | None = None
         """The checkpoint that the weights came from, where they were not fresh."""
         self.sampled_step = 0
-        self.started = time.perf_counter()
+        self.started = False
+        """Everything is prepared and the first step comes next."""
+        self.began = time.perf_counter()
+        self.disk = recovery.Disk(control, run.path, self.hand_out_copies)
 
     # -- the pieces -----------------------------------------------------------------------------------------
 
@@ -188,7 +225,7 @@ class Trainer:
         torch.manual_seed(training.seed * 1_000_003 + self.progress.step)
         batches = [
             collate(data, micro, self.prepared.tokenizer.pad, self.device)
-            for micro in split_rows(rows, training.micro_batch)
+            for micro in split_rows(rows, self.micro_batch())
         ]
         machine.require_device((("batch", batch.inputs) for batch in batches), self.device)
         supervised = sum(batch.supervised for batch in batches)
@@ -202,10 +239,14 @@ class Trainer:
             self.optimizer.collect_gradients(first=number == 0)
             loss_sum += float(loss.detach())
         norm = self.optimizer.clip(training.grad_clip)
-        result = StepResult(loss_sum, supervised, sum(b.real_tokens for b in batches), norm)
-        if result.good:
+        fault = recovery.fault_of(loss_sum, norm, self.progress.usual_norm)
+        if not fault:
             self.optimizer.step(lr)
-        return result
+        return StepResult(loss_sum, supervised, sum(b.real_tokens for b in batches), norm, fault)
+
+    def micro_batch(self) -> int | None:
+        """Rows computed at once; None: all of a batch."""
+        return self.progress.micro_batch or self.config.training.micro_batch
 
     def total_steps(self) -> int | None:
         """Optimizer steps that the settings allow; None when only time limits them."""
@@ -255,14 +296,18 @@ class Trainer:
         self.origin = start.about if start else None
         self.build(start.weights if start else None, None)
 
+    def begin_again(self) -> None:
+        """Back to the weights before the first step."""
+        self.progress = Progress()
+        self.begin(load_start(self.config))
+
     def restore(self) -> Iterator[Event]:
         """Take up the newest whole checkpoint; damaged newer ones are named."""
         folder, problems = checkpoint.newest(self.path.checkpoints)
         for problem in problems:
             yield Notice("{problem}; the checkpoint before it is used", {"problem": problem}, level="warning")
         state, weights, memory = checkpoint.load(folder, optimizer=True)
-        known = Progress.__dataclass_fields__
-        self.progress = Progress(**{key: value for key, value in state["progress"].items() if key in known})
+        self.progress = Progress.from_state(state.get("progress"), folder)
         self.saved_step = self.progress.step
         if state.get("data_sha256") != self.prepared.report["sha256"]:
             # The order of an epoch is a function of its rows: a place in the middle of it means nothing any more.
@@ -272,14 +317,25 @@ class Trainer:
                 {"step": self.progress.step},
                 level="warning",
             )
-        self.dtype_name = state.get("dtype", self.dtype_name)
+        dtype = str(state.get("dtype"))
+        self.dtype_name = dtype if dtype in DTYPES else self.dtype_name
         self.origin = state.get("start")
-        self.build(weights, memory)
+        try:
+            self.build(weights, memory)
+        except (KeyError, RuntimeError) as problem:
+            if machine.is_out_of_memory(problem):
+                raise
+            reason = str(problem).splitlines()[0][:160]
+            raise CheckpointError("{path}: does not fit: {reason}", path=str(folder), reason=reason) from None
+        if self.progress.batch >= batches_per_epoch(len(self.prepared.train), self.config.training.batch_size):
+            self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
 
     # -- the run --------------------------------------------------------------------------------------------
 
     def run(self, recorder: Recorder, resume: bool) -> Iterator[Event]:
+        self.recorder = recorder
         torch.set_num_threads(self.threads)
+        checkpoint.mend(self.path.checkpoints)
         known = resume and self.path.tokenizer_file.is_file()
         tokenizer = Tokenizer.load(self.path.tokenizer_file) if known else None
         trained = resume and bool(checkpoint.step_checkpoints(self.path.checkpoints))
@@ -295,11 +351,14 @@ class Trainer:
         begun = start is not None
         del start  # its weights, which are not needed twice
         machine.give_back_memory()
+        step = self.progress.step
         if resume:
-            recorder.forget_after(self.progress.step)
-            self.path.save_config(self.config)
+            yield from self.disk.write("metrics.jsonl", lambda: recorder.forget_after(step), step)
+            yield from self.disk.write("config.yaml", lambda: self.path.save_config(self.config), step)
         if tokenizer is None:
-            self.path.save_tokenizer(self.prepared.tokenizer)
+            vocabulary = self.prepared.tokenizer
+            yield from self.disk.write("tokenizer.json", lambda: self.path.save_tokenizer(vocabulary), step)
+        self.started = True
         yield Started(
             self.path.name, str(self.path.path), self.config.recipe, self.progress.step, self.device, self.threads,
             self.dtype_name, tuning.count(self.model)[0], self.prepared.tokenizer.vocab_size,
@@ -322,11 +381,14 @@ class Trainer:
         lengths = self.prepared.train.lengths
         order: list[np.ndarray[Any, np.dtype[np.int64]]] = []
         order_of = -1
-        clock = time.perf_counter()
+        clock = self.now()
         warm: tuple[float, float] | None = None  # (elapsed, share) after the first steps, for the estimate
         first_step = progress.step
         step_seconds, step_tokens = 0.0, 0
         while not (reason := self.why_end()):
+            if recovery.no_room(self.recorder.problem):
+                yield from self.disk.write("metrics.jsonl", self.recorder.write_waiting, progress.step)
+                continue
             if self.control.paused:
                 clock = yield from self.pause(clock)
                 continue
@@ -340,14 +402,15 @@ class Trainer:
                 )
             lr = learning_rate(self.done_share(ahead=0.5), training) * progress.lr_scale
             begin = time.perf_counter()
-            result = self.step(order[progress.batch], lr)
+            result = yield from recovery.step_within_memory(self, order[progress.batch], lr)
             step_seconds += time.perf_counter() - begin
             step_tokens += result.real_tokens
             if not result.good:
-                yield from self.bad_step()
+                yield from recovery.skip_or_go_back(self, result)
                 progress, order_of = self.progress, -1
                 continue
             progress.skipped_in_a_row = 0
+            progress.usual_norm = recovery.usual_length(progress.usual_norm, result.grad_norm)
             progress.step += 1
             progress.batch += 1
             progress.tokens += result.real_tokens
@@ -355,7 +418,7 @@ class Trainer:
             progress.loss_tokens += result.supervised
             if progress.batch >= len(order):
                 progress.epoch, progress.batch = progress.epoch + 1, 0
-            now = time.perf_counter()
+            now = self.now()
             progress.elapsed += now - clock
             clock = now
             if warm is None and progress.step - first_step >= WARM_STEPS:
@@ -376,8 +439,12 @@ class Trainer:
                 self.control.save_now = False
                 if not self.why_end():  # the last step is saved after its evaluation
                     yield from self.save()
-        progress.elapsed += time.perf_counter() - clock
+        progress.elapsed += self.now() - clock
         return reason
+
+    def now(self) -> float:
+        """Seconds on a clock that stands still while the training waits for room on the disk."""
+        return time.perf_counter() - self.disk.waited
 
     def step_event(
         self, lr: float, grad_norm: float, rate: float, warm: tuple[float, float] | None, per_epoch: int
@@ -456,7 +523,7 @@ class Trainer:
 
     def pause(self, clock: float) -> Any:
         """Wait until resumed or stopped; the time does not count. Returns the new clock."""
-        self.progress.elapsed += time.perf_counter() - clock
+        self.progress.elapsed += self.now() - clock
         yield State("paused", self.progress.step)
         while self.control.paused and not self.control.stop:
             self.control.wait_while_paused(0.25)
@@ -465,7 +532,7 @@ class Trainer:
                 self.control.save_now = False
                 yield from self.save()
         yield State("training", self.progress.step)
-        return time.perf_counter()
+        return self.now()
 
     def hand_out_copies(self) -> None:
         """Copies of the weights for whoever asked, made here because only here no step is under way."""
@@ -492,38 +559,6 @@ class Trainer:
                 yield Notice("config.yaml not written: {reason}", {"reason": reason}, level="warning")
             yield Changed(self.progress.step, {key: value})
 
-    def bad_step(self) -> Iterator[Event]:
-        """A loss or gradient that is not finite: skip; after three in a row go back and learn more slowly."""
-        progress = self.progress
-        progress.skipped += 1
-        progress.skipped_in_a_row += 1
-        yield Skipped(progress.step, progress.skipped)
-        if progress.skipped_in_a_row < BAD_STEPS_BEFORE_ROLLBACK:
-            # Move on to other rows, or the same ones would fail for ever.
-            progress.batch += 1
-            if progress.batch >= batches_per_epoch(len(self.prepared.train), self.config.training.batch_size):
-                progress.epoch, progress.batch = progress.epoch + 1, 0
-            return
-        if progress.rollbacks:
-            raise RunError(
-                "the loss is not a number, also after going back to step {step} at half the learning rate; "
-                "try a lower training.lr (now {lr}), training.dtype=fp32, or look at the data with gpt-tui doctor",
-                step=progress.step,
-                lr=self.config.training.lr,
-            )
-        failed_at, skipped = progress.step, progress.skipped
-        if checkpoint.step_checkpoints(self.path.checkpoints):
-            yield from self.restore()
-        else:
-            self.progress = Progress()
-            self.begin(load_start(self.config))
-        self.progress.lr_scale, self.progress.rollbacks, self.progress.skipped = 0.5, 1, skipped
-        self.progress.skipped_in_a_row = 0
-        # The time is gone, whatever the steps were good for; and the best checkpoint is still the best.
-        self.progress.elapsed = progress.elapsed
-        self.progress.best_loss, self.progress.best_step = progress.best_loss, progress.best_step
-        yield RolledBack(failed_at, self.progress.step, 0.5)
-
     # -- saving and the end -----------------------------------------------------------------------------------
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -549,16 +584,21 @@ class Trainer:
     def save(self, tag: str = "last", *, final: bool = False) -> Iterator[Event]:
         """Write a checkpoint: 'last' with all that a resume needs, 'best' only to be used.
 
-        A full disk is told; only of the ``final`` one, without which steps would be lost, is it a ``RunError``.
+        A full disk is waited for. What else the system refuses is told; only of the ``final`` one, without which
+        steps would be lost, is it a ``RunError``.
         """
         step = self.progress.step
         yield State("saving", step)
         folder = checkpoint.step_folder(self.path.checkpoints, step) if tag == "last" else self.path.checkpoints / tag
         memory = self.optimizer.state() | lora.apart(self.optimizer.weights()) if tag == "last" else None
+        state, vocabulary, weights = self.state(), self.prepared.tokenizer.to_json(), self.weights()
         try:
-            size = checkpoint.save(folder, self.state(), self.prepared.tokenizer.to_json(), self.weights(), memory)
+            size = yield from self.disk.write(
+                f"checkpoints/{folder.name}",
+                lambda: checkpoint.save(folder, state, vocabulary, weights, memory), step,
+            )  # fmt: skip
         except OSError as problem:
-            reason = problem.strerror or str(problem)
+            reason = recovery.reason_of(problem)
             if final:
                 raise RunError("{path}: cannot be written: {reason}", path=str(folder), reason=reason) from None
             yield Notice(
@@ -567,9 +607,18 @@ class Trainer:
                 level="warning",
             )
             return
+        if size is None:  # stopped while there was no room
+            if final:
+                yield Notice(
+                    "stopped without room to save: the steps after {saved} are lost",
+                    {"saved": max(0, self.saved_step)},
+                    level="warning",
+                )
+            return
         if tag == "last":
             self.saved_step = step
-            checkpoint.prune(self.path.checkpoints, self.config.training.keep_checkpoints, upto=folder)
+            with contextlib.suppress(OSError):  # what cannot be deleted now goes with the next one
+                checkpoint.prune(self.path.checkpoints, self.config.training.keep_checkpoints, upto=folder)
         yield Saved(step, str(folder), tag, size)
         yield State("training", step)
 
@@ -585,8 +634,9 @@ class Trainer:
         if not self.control.stop:
             report = self.report(reason)
             del self.model, self.optimizer  # what follows reads the checkpoint back and needs the room
+            self.disk.meanwhile = lambda: None  # nothing is left to hand out copies of
             machine.give_back_memory()
-            yield from finish_run(self.path, self.config, self.prepared, report)
+            yield from finish_run(self.path, self.config, self.prepared, report, self.disk)
         yield State("done", progress.step)
         yield self.finished(reason)
 
@@ -627,7 +677,7 @@ class Trainer:
     def finished(self, reason: str) -> Finished:
         progress = self.progress
         return Finished(
-            reason, progress.step, progress.elapsed, time.perf_counter() - self.started, self.train_loss(),
+            reason, progress.step, progress.elapsed, time.perf_counter() - self.began, self.train_loss(),
             progress.best_loss, progress.best_step,
         )  # fmt: skip
 

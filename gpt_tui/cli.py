@@ -31,6 +31,7 @@ COMMANDS = {
     "tokenizer": "build a vocabulary, or look at one",
     "corpus": "make a corpus",
     "runs": "list, show, export or delete runs",
+    "check": "say whether a run directory is whole, and what to do if not",
     "plot": "draw the losses of runs",
     "watch": "watch a run that another process trains",
     "serve": "answer chat programs over HTTP, as OpenAI's servers do",
@@ -206,7 +207,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         try:
-            return _run(build_parser(command).parse_args(arguments))
+            parser = build_parser(command)
+            for argument in arguments[: arguments.index("--") if "--" in arguments else None]:
+                if argument.startswith("--") and argument.endswith("=--"):  # argparse makes an empty list of it
+                    parser.error(_("argument %(argument_name)s: %(message)s") % {
+                        "argument_name": argument[:-3], "message": _("expected one argument")})  # fmt: skip
+            return _run(parser.parse_args(arguments))
         finally:
             sys.stdout.flush()  # here, where a reader that has gone can still be told from an error
     except UserError as error:
@@ -219,6 +225,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1 if command == "train" and not {"-h", "--help"} & {*arguments} else 0
     except KeyboardInterrupt:
         return 130
+    except (MemoryError, RuntimeError) as error:
+        from core.machine import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(_("gpt-tui: the memory is used up; choose a smaller model or end other programs"), file=sys.stderr)
+        return 1
     except OSError as error:
         reason = error.strerror or str(error)
         problem = str(error).replace(reason, _(reason))

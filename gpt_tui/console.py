@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from core.events import (
     Changed,
@@ -26,6 +27,7 @@ from core.events import (
     Step,
     Verified,
 )  # fmt: skip
+from core.storage import LineFile
 from core.text import printable
 
 from .format import duration, number, percent, size
@@ -61,6 +63,10 @@ def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
     elif isinstance(event, Saved):
         yield _("saved {tag} at step {step}: {path} ({size})").format(
             tag=event.tag, step=event.step, path=printable(event.path), size=size(event.bytes)
+        )
+    elif isinstance(event, Skipped) and event.fault == "exploded":
+        yield _("warning: the gradient of step {step} exploded, the step was skipped ({total} so far)").format(
+            step=event.step, total=event.total
         )
     elif isinstance(event, Skipped):
         yield _("warning: step {step} gave no finite loss or gradient and was skipped ({total} so far)").format(
@@ -178,19 +184,17 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: IO[str] | None = None
+        self._file: LineFile | None = None
         self._waiting: list[str] = []
 
     def write(self, line: str) -> None:
+        """Keep ``line``, also while there is no folder yet or the disk is full."""
         self._waiting.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
         if self._file is None and self._path.parent.is_dir():
-            self._file = open(self._path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+            with contextlib.suppress(OSError):
+                self._file = LineFile(self._path)
         if self._file is not None:
-            try:
-                self._file.writelines(self._waiting)
-                self._file.flush()
-            except OSError:  # a full disk ends the log, not the training
-                pass
+            self._file.write("".join(self._waiting).encode("utf-8", "backslashreplace"))
             self._waiting.clear()
 
     def close(self) -> None:

@@ -116,7 +116,7 @@ def look_at_runs(folder: Path) -> list[KnownRun]:
 
 def _look_at_run(run: Path) -> KnownRun | None:
     try:
-        config = load_config(file=run / "config.yaml")
+        config = load_config(file=run / "config.yaml", stored=True)
         started, step = _edges(run / "metrics.jsonl")
     except (UserError, OSError):
         return None

@@ -7,6 +7,7 @@ import traceback
 from dataclasses import dataclass
 
 from core.errors import ConfigError, DataError, UserError
+from core.machine import is_out_of_memory
 from core.text import printable
 
 from .i18n import _
@@ -31,12 +32,8 @@ def explain(error: BaseException) -> Failure:
 
     if isinstance(error, UserError):
         return Failure(say(error), _advice_for_user_error(error))
-    if isinstance(error, MemoryError) or _is_out_of_memory(error):
-        return Failure(
-            _("the memory is used up"),
-            _("Set training.micro_batch to a smaller number (the result stays the same), or choose a smaller "
-              "batch_size, seq_len or n_embd."),
-        )  # fmt: skip
+    if is_out_of_memory(error):
+        return Failure(_("the memory is used up"), _memory_advice())
     if isinstance(error, OSError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return Failure(
@@ -54,15 +51,17 @@ def explain(error: BaseException) -> Failure:
     )
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return type(error).__name__ == "OutOfMemoryError" or (
-        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+def _memory_advice() -> str:
+    return _(
+        "Set training.micro_batch to a smaller number (the result stays the same), or choose a smaller "
+        "batch_size, seq_len or n_embd."
     )
 
 
 def _advice_for_user_error(error: UserError) -> str:
-    if "not a number" in error.template:
+    if error.template.startswith("the memory is used up"):
+        return _memory_advice()
+    if "after going back" in error.template:
         return _("The message says what to try; change it in the Config tab, then start again.")
     if isinstance(error, DataError):
         return _("Correct the file, or choose another under data.train in the Config tab; the Data tab shows it.")

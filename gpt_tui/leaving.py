@@ -107,7 +107,12 @@ def afterwards(session: Session, leave: Leave) -> int:
         _say(f"gpt-tui: {end.failure.cause}", leave)
         return 1
     if end.run_path is not None:
-        _say(_("saved in {path}").format(path=printable(str(end.run_path))), leave)
+        saved = end.saved.step if end.saved else end.started.resumed_step if end.started else 0
+        if end.finished is not None and end.finished.steps > saved:  # there was no room on the disk
+            _say(_("not saved: the steps from {first} to {last}").format(
+                first=saved + 1, last=end.finished.steps), leave)  # fmt: skip
+        else:
+            _say(_("saved in {path}").format(path=printable(str(end.run_path))), leave)
         if end.finished is not None and end.finished.reason in ("user", "SIGINT", "SIGTERM"):
             _say(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=printable(end.run)), leave)
     return code or got.code

@@ -12,7 +12,6 @@ TEXTS = {
     # config.py
     "--set {item}: expected key.path=value": "--set {item}：应为 key.path=value 的形式",
     "--set {key}: unknown setting{hint}": "--set {key}：没有这项设置{hint}",
-    "unknown recipe '{recipe}'{hint}; there are: {names}": "没有配方“{recipe}”{hint}；现有：{names}",
     ", did you mean '{name}'?": "，是不是想写“{name}”？",
     "{where}{key}: {problem}{more}": "{where}{key}：{problem}{more}",
     " (and {count} more)": "（另有 {count} 处）",
@@ -177,11 +176,6 @@ TEXTS = {
     "{problem}; the checkpoint before it is used": "{problem}；改用它之前的检查点",
     "the data changed since step {step}: its rows come in a new order from here on": (
         "第 {step} 步之后数据有改动：从这里起按新的顺序训练"
-    ),
-    "the loss is not a number, also after going back to step {step} at half the learning rate; "
-    "try a lower training.lr (now {lr}), training.dtype=fp32, or look at the data with gpt-tui doctor": (
-        "损失不是有效数值，退回第 {step} 步并将学习率减半后仍然如此；"
-        "请降低 training.lr（现为 {lr}）、改用 training.dtype=fp32，或用 gpt-tui doctor 检查数据"
     ),
     "{path}: cannot be written: {reason}": "{path}：无法写入：{reason}",
     "checkpoint at step {step} not written: {reason}; the one before is kept": (

@@ -125,8 +125,9 @@ def _further(args: argparse.Namespace, overrides: list[str]) -> Config:
     from core.start import settings_from
 
     source, folder = checkpoint_of(runs_folder(args.runs_dir), args.start)
-    base = source.path / "config.yaml" if args.recipe is None and args.config is None else args.config
-    return settings_from(source.config(), load_config(args.recipe, base, overrides), folder)
+    own = args.recipe is None and args.config is None
+    base = source.path / "config.yaml" if own else args.config
+    return settings_from(source.config(), load_config(args.recipe, base, overrides, stored=own), folder)
 
 
 def _changes(args: argparse.Namespace, run: Path) -> Config | None:
@@ -136,8 +137,8 @@ def _changes(args: argparse.Namespace, run: Path) -> Config | None:
     overrides = config_arguments(args)
     if not (args.recipe or args.config or overrides):
         return None
-    base = args.config or run / "config.yaml"
-    return load_config(args.recipe, base if not args.recipe else args.config, overrides)
+    own = args.recipe is None and args.config is None
+    return load_config(args.recipe, run / "config.yaml" if own else args.config, overrides, stored=own)
 
 
 def _in_the_app(args: argparse.Namespace) -> int:
@@ -184,7 +185,7 @@ def _run_to_go_on(args: argparse.Namespace) -> Path:
 
 def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) -> bool:
     """Print the events of a training; True if it ended by itself."""
-    from core.events import Finished, Progress, Started, Step, Verified
+    from core.events import Finished, Progress, Saved, Started, Step, Verified
     from core.text import printable
     from core.train import train
 
@@ -194,12 +195,15 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
 
     console, log = Console(), LogFile(target.path / "train.log")
     total: int | None = None
+    saved_step = 0
     end: Finished | None = None
     verified = False
     try:
         for event in train(config, target, control, resume=args.resume is not None):
             if isinstance(event, Started):
-                total = event.total_steps
+                total, saved_step = event.total_steps, event.resumed_step
+            elif isinstance(event, Saved) and event.tag == "last":
+                saved_step = event.step
             elif isinstance(event, Finished):
                 end = event
                 console.clear()
@@ -229,7 +233,10 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
         print(_("nothing to verify: there is no question with an answer in the data"), file=sys.stderr)
     if end is not None and not args.json:
         name = printable(target.name)
-        print(_("saved in {path}").format(path=printable(str(target.path))))
+        if end.steps > saved_step:
+            print(_("not saved: the steps from {first} to {last}").format(first=saved_step + 1, last=end.steps))
+        else:
+            print(_("saved in {path}").format(path=printable(str(target.path))))
         if not control.stop:
             print(_('ask it: gpt-tui ask "…" --run {run}').format(run=name))
         else:

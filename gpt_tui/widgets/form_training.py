@@ -83,6 +83,6 @@ class Follower:
 def _settings_of(run: Path) -> Config | None:
     """The settings in a run's folder; None where there are none yet."""
     try:
-        return load_config(file=run / "config.yaml")
+        return load_config(file=run / "config.yaml", stored=True)
     except UserError:
         return None

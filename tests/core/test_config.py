@@ -365,3 +365,22 @@ def test_the_lines_of_a_recipe_are_those_of_its_file() -> None:
     line = found[("model", "n_embd")]
     text = recipe_path("teacher").read_text(encoding="utf-8").splitlines()[line - 1]
     assert text.strip().startswith("n_embd:")
+
+
+@pytest.mark.parametrize("name", ["techer", "Teacher", "raeder", "alpca"])
+def test_a_misspelt_recipe_in_a_file_is_an_error(tmp_path: Path, name: str) -> None:
+    """Not a training with defaults that nobody asked for."""
+    path = tmp_path / "config.yaml"
+    path.write_text(f"# mine\nrecipe: {name}\ndescription: one\n", encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=rf"config.yaml:2: unknown recipe '{name}', did you mean '\w+'\?; there are: "
+    ):
+        load_config(file=path)
+    assert load_config(file=path, stored=True).recipe == name  # the complete settings of a run
+
+
+@pytest.mark.parametrize("name", ["custom", "mine", "teacher2", "my-teacher", "鲸"])
+def test_a_name_of_ones_own_is_none(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"recipe: {name}\n", encoding="utf-8")
+    assert load_config(file=path).recipe == name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from core.events import Eval, Event, Finished, Notice, Saved, State, Step
 from core.recorder import Recorder
 from core.runs import Run
+from core.storage import LineFile
 
 
 @pytest.fixture
@@ -85,8 +87,62 @@ def test_forgetting_nothing_changes_nothing(run: Run) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
-def test_a_full_disk_stops_the_record_but_not_the_training(run: Run) -> None:
-    run.metrics.symlink_to("/dev/full")
+def test_what_a_full_disk_does_not_take_waits(run: Run) -> None:
     with Recorder(run) as recorder:
-        for number in range(3):
-            recorder.write(step(number))
+        recorder.write(step(1))
+        real = recorder._lines._file
+        with open("/dev/full", "ab", buffering=0) as recorder._lines._file:
+            recorder.write(step(2))
+            recorder.write(step(3))
+        assert recorder.problem is not None
+        assert recorder.problem.errno == errno.ENOSPC
+        recorder._lines._file = real
+        assert kinds(run) == [("step", 1)]
+        recorder.write_waiting()
+        assert recorder.problem is None
+        assert kinds(run) == [("step", 1), ("step", 2), ("step", 3)]
+
+
+def test_half_a_line_that_got_written_is_completed(run: Run) -> None:
+    """A disk may take the first bytes of a line and no more."""
+
+    class Narrow:
+        room = 10
+
+        def write(self, data: bytes) -> int:
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            taken, self.room = data[: self.room], 0
+            return int(real.write(taken))
+
+    with Recorder(run) as recorder:
+        real = recorder._lines._file
+        recorder._lines._file = Narrow()  # type: ignore[assignment]
+        recorder.write(step(1))
+        assert run.metrics.stat().st_size == 10
+        recorder._lines._file = real
+    assert kinds(run) == [("step", 1)]
+
+
+def test_memory_for_what_waits_is_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LineFile, "MOST_WAITING", 1000)
+    with Recorder(run) as recorder:
+        real = recorder._lines._file
+        with open("/dev/full", "ab", buffering=0) as recorder._lines._file:
+            for number in range(100):
+                recorder.write(step(number))
+        recorder._lines._file = real
+    assert 1 < len(kinds(run)) < 10
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_what_is_no_file_is_not_written_to(run: Run, kind: str) -> None:
+    """A run may come from a stranger: its record may lead out of it, or wait for ever."""
+    outside = run.path.parent / "outside"
+    outside.write_text("mine")
+    {"link": run.metrics.symlink_to, "fifo": lambda _: os.mkfifo(run.metrics), "folder": lambda _: run.metrics.mkdir()}[
+        kind
+    ](outside)
+    with pytest.raises(OSError, match=r"metrics\.jsonl"):
+        Recorder(run)
+    assert outside.read_text() == "mine"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -227,13 +226,22 @@ def test_a_log_takes_any_text(tmp_path: Path) -> None:
     assert "name \\udcff" in (tmp_path / "train.log").read_text(encoding="utf-8")
 
 
-def test_a_full_disk_ends_the_log_not_the_training(tmp_path: Path) -> None:
+def test_a_full_disk_neither_ends_the_training_nor_loses_a_line(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "train.log")
     log.write("one")
-    broken: Any = Broken(OSError(28, "No space left on device"))
-    broken.writelines = lambda text: broken.write("")
-    log._file, real = broken, log._file
+    assert log._file is not None
+    real, log._file._file = log._file._file, Broken(OSError(28, "No space left on device"))
     log.write("two")
     log.write("three")
-    assert real is not None
-    real.close()
+    log._file._file = real
+    log.write("four")
+    log.close()
+    found = (tmp_path / "train.log").read_text(encoding="utf-8").splitlines()
+    assert [text[21:] for text in found] == ["one", "two", "three", "four"]
+
+
+def test_a_log_that_cannot_be_opened_is_none(tmp_path: Path) -> None:
+    (tmp_path / "train.log").mkdir()
+    log = LogFile(tmp_path / "train.log")
+    log.write("one")
+    log.close()

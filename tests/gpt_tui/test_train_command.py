@@ -210,8 +210,9 @@ def test_a_run_is_not_overwritten(train: Cli) -> None:
 
 
 def test_after_a_slip_the_name_is_still_free(train: Cli) -> None:
-    assert train("--run", "a", "--data", "tpyo.jsonl", data=False).code == 1
-    assert "tpyo" in Path("runs/a/train.log").read_text(encoding="utf-8")
+    done = train("--run", "a", "--data", "tpyo.jsonl", data=False)
+    assert (done.code, "tpyo" in done.err) == (1, True)
+    assert not Path("runs/a").exists()
     assert train("--run", "a").code == 0
     kinds = [event.kind for event in Run(Path("runs/a")).read_metrics()]
     assert kinds.count("started") == kinds.count("finished") == 1

@@ -339,6 +339,48 @@ def test_half_the_rate_survives_a_resume(lab: Lab, monkeypatch: pytest.MonkeyPat
         assert rates[step.step] == pytest.approx(step.lr / 2)
 
 
+def test_going_back_is_remembered_by_a_run_that_is_killed_right_after(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would run into the same wall at the same rate again, and be allowed to go back once more."""
+    from core.model import GPT
+
+    loss_sum = GPT.loss_sum
+
+    def no_number(self: GPT, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return loss_sum(self, inputs, targets) * (math.nan if self.training else 1.0)
+
+    for save_interval, to in ((3, 3), (100, 0)):
+        name = f"back-to-{to}"
+        generator = lab.start({"training.save_interval": save_interval}, name)
+        assert any(line_of(5)(event) for event in generator)
+        with monkeypatch.context() as patch:
+            patch.setattr(GPT, "loss_sum", no_number)
+            assert any(isinstance(event, RolledBack) for event in generator)
+            assert any(isinstance(event, Saved) for event in generator)
+        generator.close()
+        generator = lab.resuming(name)
+        assert next(event for event in generator if isinstance(event, Started)).resumed_step == to
+        monkeypatch.setattr(GPT, "loss_sum", no_number)
+        with pytest.raises(RunError, match=f"not a number at step {to}, also after going back once"):
+            list(generator)
+        monkeypatch.setattr(GPT, "loss_sum", loss_sum)
+
+
+def test_killed_between_the_two_renames_of_a_checkpoint(lab: Lab) -> None:
+    """One that replaces another of the same step may be cut short when neither has its name."""
+    changes = {**UNEVEN, "training.keep_checkpoints": 1}
+    lab.train(changes, "straight")
+    lab.cut_short(changes, "killed", saved_at(8))
+    folder = lab.run("killed").checkpoints
+    (folder / "step-00000008").rename(folder / ".step-00000008.old")
+    assert lab.run("killed").state() == "stopped"
+    assert lab.run("killed").load().step == 8
+    assert lab.of(Started, lab.resume("killed"))[0].resumed_step == 8
+    assert lab.trace("killed") == lab.trace("straight")
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
 # -- real processes -----------------------------------------------------------------------------------------
 
 CHILD = """

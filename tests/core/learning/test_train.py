@@ -734,7 +734,11 @@ def test_a_hopeless_training_ends_and_its_good_checkpoints_stay(
     assert len(lab.of(RolledBack, events)) == 1
     assert len(lab.of(Skipped, events)) == 6
     assert {name.partition("/")[0] for name in good} == {"step-00000002", "step-00000004", "best"}
-    assert checksums(lab.run().checkpoints) == good
+    now = checksums(lab.run().checkpoints)
+    # What was learnt is as it was; that it went back once is noted in the checkpoint it went back to.
+    assert {name for name in good if now[name] != good[name]} == {
+        "step-00000004/state.json", "step-00000004/manifest.json",
+    }  # fmt: skip
     assert lab.run().load().step == 4
     assert lab.run().state() == "stopped"  # the lock is free again
 
@@ -744,67 +748,6 @@ def test_a_hopeless_training_ends_and_its_good_checkpoints_stay(
 
 def full_disk(*_: Any, **__: Any) -> Any:
     raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def full_from(monkeypatch: pytest.MonkeyPatch, lab: Lab, first: int, last: int) -> Callable[[Event], None]:
-    """Let the disk be full while these steps are saved."""
-    write, now = checkpoint.write_safetensors, [0]
-
-    def patched(path: Path, tensors: Any) -> Any:
-        size = write(path, tensors)  # a part of it is on the disk already
-        return full_disk() if first <= now[0] <= last and "optimizer" in path.name else size
-
-    monkeypatch.setattr(checkpoint, "write_safetensors", patched)
-
-    def on(event: Event) -> None:
-        if isinstance(event, Step):
-            now[0] = event.step
-
-    return on
-
-
-def test_a_full_disk_is_told_and_the_old_checkpoint_stays(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    on = full_from(monkeypatch, lab, 4, 4)
-    seen: dict[str, Any] = {}
-
-    def watch(event: Event) -> None:
-        on(event)
-        if isinstance(event, Notice) and "not written" in event.text:
-            seen["text"], seen["level"] = event.text, event.level
-            seen["names"] = sorted(path.name for path in lab.run().checkpoints.iterdir())
-            seen["last"] = lab.run().load().step
-
-    events = lab.train({"training.save_interval": 2}, on=watch)
-    assert seen == {
-        "text": "checkpoint at step 4 not written: No space left on device; the one before is kept",
-        "level": "warning",
-        "names": ["step-00000002"],
-        "last": 2,
-    }
-    assert [saved.step for saved in lab.of(Saved, events) if saved.tag == "last"] == [2, 6, 8]
-    assert events[-1].reason == "max_steps"
-
-
-@pytest.mark.parametrize("reason", ["max_steps", "early_stopping", "user"])
-def test_a_full_disk_at_the_end_is_an_error(lab: Lab, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    """A run whose last steps are lost has not finished well."""
-    control = Control()
-    on = full_from(monkeypatch, lab, 3, 99)
-    changes: dict[str, Any] = {"training.save_interval": 2, "training.max_steps": 4}
-    if reason == "early_stopping":
-        script(monkeypatch, [1.0, 2.0])
-        changes |= {"training.max_steps": 50, "training.eval_interval": 2, "training.early_stopping_patience": 1}
-
-    def stopping(event: Event) -> None:
-        on(event)
-        if reason == "user" and isinstance(event, Step) and event.step == 3:
-            control.request_stop()
-
-    _, error = lab.failing(changes, control=control, on=stopping)
-    assert isinstance(error, RunError)
-    assert str(error).endswith("cannot be written: No space left on device")
-    assert lab.run().load().step == 2
-    assert not [path for path in lab.run().checkpoints.iterdir() if path.name.startswith(".")]
 
 
 def test_old_checkpoints_go_and_the_best_stays(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
