@@ -31,7 +31,7 @@ class Extent:
     app_pairs: int
 
 
-FULL = Extent(("teacher", "reader", "reader-100m"), 2, 10.0, 5, 5, 80, 2)
+FULL = Extent(("teacher", "reader", "reader-100m"), 2, 6.0, 5, 3, 50, 2)
 QUICK = Extent(("teacher", "reader"), 1, 4.0, 3, 2, 30, 1)
 
 #: Seconds of a step for each million parameters, times the rows of a batch: only to choose a number of steps.
