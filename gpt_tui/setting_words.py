@@ -23,7 +23,7 @@ SECTIONS = {
     "tokenizer": "Tokenizer",
     "data": "Data",
     "training": "Training",
-    "lora": "LoRA",
+    "lora": "LoRA tuning",
     "sampling": "Sampling",
 }
 

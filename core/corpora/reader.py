@@ -24,7 +24,7 @@ PROGRESS_ROWS = 1000  # rows between two progress records
 #: that its rows are independent of each other.
 QUESTIONS = {"train": 6}
 #: Passages of training with one exercise in copying among their questions (kind ``copy``; validation has none).
-EXERCISE_SHARE = 0.6
+EXERCISE_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,14 +125,14 @@ def test_going_about_with_the_keyboard(size: tuple[int, int], tmp_path: Path) ->
             ("up", "model.n_layer"),
             ("down", "model.n_head"),
             ("pagedown pagedown", "model.rope_theta"),
-            ("pagedown", "model.tie_embeddings"),
+            ("pagedown", "model.init"),
             ("down", "tokenizer.kind"),
-            ("up", "model.tie_embeddings"),
+            ("up", "model.init"),
             ("ctrl+down ctrl+down", "data.train"),
-            ("pagedown pagedown pagedown", "data.verify_rows"),
+            ("pagedown pagedown pagedown pagedown", "data.verify_rows"),
             ("up enter", "data.probes"),  # Enter goes to the answer
             ("ctrl+down ctrl+down ctrl+down", "sampling.temperature"),
-            ("ctrl+up", "training.batch_size"),
+            ("ctrl+up ctrl+up", "training.batch_size"),
             ("tab", "training.micro_batch"),
         ):
             await pilot.press(*keys.split())
@@ -303,10 +303,12 @@ def test_finding_and_only_what_changed(tmp_path: Path) -> None:
 
         await pilot.press("ctrl+f", *"loss")
         await until(
-            pilot, lambda: shown() == ["training.early_stopping_patience", "training.stop_loss", "training.figures"]
-        )
+            pilot,
+            lambda: shown() == ["training.prompt_loss", "training.early_stopping_patience", "training.stop_loss",
+                                "training.figures"],
+        )  # fmt: skip
         await pilot.press("down")
-        assert pane.form.current.key == "training.early_stopping_patience"  # type: ignore[union-attr]
+        assert pane.form.current.key == "training.prompt_loss"  # type: ignore[union-attr]
         await pilot.press("ctrl+f", "x", "y")
         await until(pilot, lambda: shown() == [])
         assert "no setting is like that" in screen_text(app)

@@ -544,7 +544,7 @@ def test_a_failure_is_shown_in_place_of_the_page(tmp_path: Path) -> None:
 
 
 def test_a_fault_of_the_reading_is_shown_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_args: object) -> DataView:
+    def broken(*_args: object, **_options: object) -> DataView:
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr("gpt_tui.panes.data.gather", broken)

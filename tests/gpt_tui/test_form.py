@@ -270,7 +270,7 @@ def test_recipes_of_ones_own_are_found(tmp_path: Path) -> None:
 def test_every_setting_but_the_recipe_has_a_field() -> None:
     keys = [setting.key for setting in form_settings()]
     assert keys == [key for key in settings() if key not in ("recipe", "description")]
-    assert sections() == ["model", "tokenizer", "data", "training", "sampling"]
+    assert sections() == ["model", "tokenizer", "data", "training", "lora", "sampling"]
 
 
 def test_finding_by_name_group_help_and_unit(chinese: None) -> None:

@@ -38,7 +38,17 @@ def test_a_vocabulary_that_is_given_decides_the_size(gpt_tui: Cli, trained: Path
 
 
 def test_reader_makes_its_corpus_trains_and_verifies(gpt_tui: Cli, helpers: Any) -> None:
-    train = ["--no-ui", "train", "--recipe", "reader", "--verify", "--steps", 2, *smaller(helpers.tiny)]
+    train = [
+        "--no-ui",
+        "train",
+        "--recipe",
+        "reader",
+        "--verify",
+        "--steps",
+        2,
+        *smaller(helpers.tiny),
+        "--set=model.init=random",
+    ]
     numbers = [f"--set=data.{key}" for key in ("corpus_rows=40", "corpus_valid=10", "verify_rows=8")]
     done = gpt_tui(*train, *numbers, "--run", "r")
     assert (done.code, done.err) == (0, "")

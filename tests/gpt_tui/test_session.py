@@ -111,7 +111,11 @@ def test_stop_wakes_a_pause_and_can_discard(tmp_path: Path) -> None:
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full", "runs delete"),
         (MemoryError(), "the memory is used up", "micro_batch"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "the memory is used up", "micro"),
-        (RunError("the loss is not a number, try {x}", x=1), "the loss is not a number, try 1", "Config tab"),
+        (
+            RunError("no number, also after going back; try {x}", x=1),
+            "no number, also after going back; try 1",
+            "Config tab",
+        ),
         (ZeroDivisionError("division\x07"), "ZeroDivisionError: division\\x07", "train.log"),
     ],
 )

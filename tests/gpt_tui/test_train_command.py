@@ -388,17 +388,17 @@ def test_a_reader_that_has_gone_ends_the_training_silently(
     assert not Run(Path("runs/a")).lock.is_held()
 
 
-def test_a_disk_that_is_full_at_the_end_is_an_error(train: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_broken_at_the_end_is_an_error(train: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     from core import checkpoint
 
-    def full(*_: Any) -> Any:
-        raise OSError(28, "No space left on device")
+    def broken(*_: Any) -> Any:
+        raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(checkpoint, "save", full)
+    monkeypatch.setattr(checkpoint, "save", broken)
     done = train("--run", "a")
     assert done.code == 1
-    assert done.err == "gpt-tui: runs/a/checkpoints/step-00000004: cannot be written: No space left on device\n"
-    assert "No space left on device" in Path("runs/a/train.log").read_text(encoding="utf-8")
+    assert done.err == "gpt-tui: runs/a/checkpoints/step-00000004: cannot be written: Input/output error\n"
+    assert "Input/output error" in Path("runs/a/train.log").read_text(encoding="utf-8")
 
 
 def test_a_loss_that_is_no_number_is_an_error(train: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,7 +406,7 @@ def test_a_loss_that_is_no_number_is_an_error(train: Cli, monkeypatch: pytest.Mo
 
     from core.train import StepResult, Trainer
 
-    monkeypatch.setattr(Trainer, "step", lambda *_: StepResult(math.nan, 1, 1, 1.0))
+    monkeypatch.setattr(Trainer, "step", lambda *_: StepResult(math.nan, 1, 1, 1.0, "loss"))
     done = train("--run", "a")
     assert done.code == 1
     assert "the loss is not a number" in done.err

@@ -236,7 +236,7 @@ def all_word_pairs() -> list[str]:
 def test_training_holds_exercises_in_copying(rows: list[Row]) -> None:
     exercises = [row for row in rows if row.kind == "copy"]
     assert {row.split for row in exercises} == {"train"}
-    assert 0.08 < len(exercises) / sum(row.split == "train" for row in rows) < 0.12
+    assert 0.04 < len(exercises) / sum(row.split == "train" for row in rows) < 0.06
     whole = 0
     for row in exercises:
         text = passage_of(row).replace("\n", "")
@@ -262,7 +262,7 @@ def test_questions_on_one_passage_are_neighbours_in_training_only(rows: list[Row
 def test_the_rows_of_a_seed_never_change() -> None:
     """If this fails, every corpus made before changes: say so in the changelog, then renew the digest."""
     text = "".join(row.to_json() for row in make_reader_corpus(train=200, valid=20, seed=7))
-    assert sha256(text.encode()).hexdigest()[:16] == "585bb3cf67fcf2ba"
+    assert sha256(text.encode()).hexdigest()[:16] == "8a6064c06d141310"
 
 
 def test_seeds_differ_and_the_global_generator_plays_no_part(rows: list[Row]) -> None:

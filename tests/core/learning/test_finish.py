@@ -252,32 +252,34 @@ def test_no_int8_where_none_is_wanted(lab: Lab) -> None:
     assert "int8" not in read_report(lab)
 
 
-# -- a full disk --------------------------------------------------------------------------------------------
+# -- a broken disk (a full one is waited for: test_full_disk.py) ----------------------------------------------
 
 
-def full_disk(*_: Any, **__: Any) -> Any:
-    raise OSError(errno.ENOSPC, "No space left on device")
+def broken_disk(*_: Any, **__: Any) -> Any:
+    raise OSError(errno.EIO, "Input/output error")
 
 
-def test_no_room_for_int8_is_told_and_the_rest_goes_on(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_int8_checkpoint_that_cannot_be_written_is_told_and_the_rest_goes_on(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save = checkpoint.save
 
     def patched(folder: Path, *rest: Any) -> int:
-        return full_disk() if folder.name == "int8" else save(folder, *rest)
+        return broken_disk() if folder.name == "int8" else save(folder, *rest)
 
     monkeypatch.setattr(checkpoint, "save", patched)
     events = lab.train(FULL)
     notices = [notice.text for notice in lab.of(Notice, events) if notice.level == "warning"]
     assert len(notices) == 1
     assert notices[0].startswith("int8 checkpoint not written: ")
-    assert "No space left on device" in notices[0]
+    assert "Input/output error" in notices[0]
     assert lab.of(Verified, events)
     assert "int8" not in read_report(lab)
     assert isinstance(events[-1], Finished)
 
 
-def test_no_room_for_the_report_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.runs.write_json", full_disk)
+def test_a_report_that_cannot_be_written_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.write_json", broken_disk)
     events = lab.train({**FULL, "training.int8": False})
     notices = [notice.text for notice in lab.of(Notice, events) if notice.level == "warning"]
     assert len(notices) == 1
