@@ -243,6 +243,7 @@ class LineFile:
         """The file with these lines instead, whole or not at all; what waits stays behind them."""
         with atomic_file(self.path) as file:
             file.writelines(lines)
+        self._waiting = self._waiting.removeprefix(b"\n")  # it was to end half a line, which is gone
         self._file.close()
         self._open()
 

@@ -50,10 +50,11 @@ class FullDisk:
         return call
 
     def open(self, path: Any, mode: str = "r", **more: Any) -> Any:
+        name = os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else path
         if set(mode) & set("wa"):
-            self.touch("open", path)
+            self.touch("open", name)
         file = builtins.open(path, mode, **more)  # noqa: SIM115
-        return Watched(file, self, path) if set(mode) & set("wa") and "b" in mode else file
+        return Watched(file, self, name) if set(mode) & set("wa") and "b" in mode else file
 
 
 class Watched:
