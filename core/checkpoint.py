@@ -116,7 +116,8 @@ def save(
 
 
 def mend(checkpoints: Path) -> None:
-    """Give a checkpoint its name back where a crash came between the two renames of ``storage.atomic_folder``.
+    """Give a checkpoint its name back where a crash came between the two renames of ``storage.atomic_folder``, and
+    delete what an interrupted write left.
 
     Only for who holds the run's lock.
     """
@@ -126,6 +127,7 @@ def mend(checkpoints: Path) -> None:
         name = checkpoints / old.name.removeprefix(".").removesuffix(".old")
         if not name.exists():
             os.rename(old, name)
+    _delete_leftovers(checkpoints)
 
 
 def verify(folder: Path) -> dict[str, Any]:
@@ -227,6 +229,10 @@ def prune(checkpoints: Path, keep: int, upto: Path | None = None) -> None:
     folders = [path for path in step_checkpoints(checkpoints) if upto is None or path.name <= upto.name]
     for folder in folders[keep:]:
         remove_tree(folder)
+    _delete_leftovers(checkpoints)
+
+
+def _delete_leftovers(checkpoints: Path) -> None:
     for leftover in (*checkpoints.glob(".*.tmp"), *checkpoints.glob(".*.old")):
         if leftover.suffix == ".tmp" or (checkpoints / leftover.stem.removeprefix(".")).exists():
             remove_tree(leftover)

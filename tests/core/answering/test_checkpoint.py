@@ -615,3 +615,10 @@ def test_prune_removes_links_not_what_they_point_to(many: Path, tmp_path_factory
     prune(many, 1)
     assert [path.name for path in many.iterdir()] == ["step-00000100"]
     assert value_of(precious) == 1.0
+
+
+def test_mending_deletes_what_a_killed_writer_left_and_gives_names_back(tmp_path: Path) -> None:
+    for name in (".int8.4711.tmp", ".best.old", ".last.old", "last"):
+        (tmp_path / name).mkdir()
+    checkpoint.mend(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "last"]
