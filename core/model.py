@@ -130,16 +130,20 @@ class Cache:
         shape = (c.n_layer, batch, c.kv_heads, capacity, c.head_dim)
         return cls(like.new_zeros(shape), like.new_zeros(shape))
 
-    def of_rows(self, rows: Tensor, capacity: int) -> Cache:
-        """The cache of some of the rows (their numbers), with room for ``capacity`` tokens."""
-        layers, _, heads, _, width = self.keys.shape
-        shape = (layers, len(rows), heads, capacity, width)
-        small = Cache(self.keys.new_zeros(shape), self.values.new_zeros(shape), length=self.length)
-        small.keys[..., : self.length, :] = self.keys[..., : self.length, :].index_select(1, rows)
-        small.values[..., : self.length, :] = self.values[..., : self.length, :].index_select(1, rows)
+    def keep(self, rows: Tensor, capacity: int) -> None:
+        """Go on with some of the rows (their numbers) and room for ``capacity`` tokens."""
+        # One after the other: both at once would be another third of the memory that answering takes.
+        self.keys = self._of_rows(self.keys, rows, capacity)
+        self.values = self._of_rows(self.values, rows, capacity)
         if self.hidden_keys is not None:
-            small.hidden_keys = self.hidden_keys.index_select(0, rows)
-        return small
+            self.hidden_keys = self.hidden_keys.index_select(0, rows)
+
+    def _of_rows(self, old: Tensor, rows: Tensor, capacity: int) -> Tensor:
+        layers, _, heads, _, width = old.shape
+        new = old.new_zeros(layers, len(rows), heads, capacity, width)
+        for layer in range(layers):
+            new[layer, :, :, : self.length] = old[layer, :, :, : self.length].index_select(0, rows)
+        return new
 
 
 class Attention(nn.Module):
