@@ -1,6 +1,9 @@
 """Chinese for ``gpt-tui export``, ``import bundle`` and ``push``."""
 
 TEXTS: dict[str, str] = {
+    "{file}: damaged: {name} is compressed in no way that this program uses": (
+        "{file}：已损坏：{name} 的压缩方式本程序不用"
+    ),
     "write a run as files that other programs read": "把运行记录导出为其他程序能读的文件",
     "Write a run as files that other programs read.": "把运行记录导出为其他程序能读的文件。",
     "upload a run to the Hugging Face hub": "把运行记录上传到 Hugging Face",

@@ -183,6 +183,9 @@ def _checked_members(archive: zipfile.ZipFile, file: Path) -> dict[str, zipfile.
             raise DataError("{file}: damaged: {name} is not where the list of members says", file=str(file), name=name)
         if info.flag_bits & 1:
             raise DataError("{file}: refused: {name} is encrypted", file=str(file), name=name)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the rest raises what a disk does
+            raise DataError("{file}: damaged: {name} is compressed in no way that this program uses", file=str(file),
+                            name=name)  # fmt: skip
         if name in found:
             raise DataError("{file}: refused: {name} comes twice", file=str(file), name=name)
         found[name] = info

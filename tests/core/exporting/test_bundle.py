@@ -311,3 +311,14 @@ def test_any_damage_is_a_line_or_does_no_harm(
     else:
         assert "\n" not in message
     assert not runs.exists() or list(runs.iterdir()) == []
+
+
+def test_a_compression_of_which_a_flipped_bit_speaks_is_damage(
+    original: Run, tmp_path: Path, message_of: Callable[[Callable[[], object]], str | None]
+) -> None:
+    with zipfile.ZipFile(original.path.with_name("mine.zip")) as old, zipfile.ZipFile(tmp_path / "b.zip", "w") as new:
+        for info in old.infolist():
+            new.writestr(info.filename, old.read(info), compress_type=zipfile.ZIP_BZIP2)
+    message = message_of(lambda: imported(tmp_path / "b.zip", tmp_path / "runs"))
+    assert message is not None and "is compressed in no way" in message
+    assert not (tmp_path / "runs").exists()
