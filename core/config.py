@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 
 from .errors import ConfigError, Phrase
 from .schema import Settings
+from .text import printable
 from .yamlio import KeyPath, dump_yaml, load_yaml, parse_scalar
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -328,7 +329,7 @@ def _validate(
     raise ConfigError(
         "{where}{key}: {problem}{more}",
         where=f"{where}: " if where else "",
-        key=key or Phrase("settings"),
+        key=printable(key) or Phrase("settings"),  # an unknown one is whatever somebody wrote
         problem=_problem(key, first),
         more=more,
     )

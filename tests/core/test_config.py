@@ -331,6 +331,7 @@ anything = st.recursive(
 
 
 @given(key=st.sampled_from([*settings(), "model", "training", "data.probes.0", "sampling", "x"]), value=anything)
+@example(key="model", value={"\n": None})
 def test_any_value_is_taken_or_refused_in_one_line(message_of: MessageOf, key: str, value: Any) -> None:
     nested: Any = value
     for part in reversed(key.split(".")):
