@@ -36,7 +36,7 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
     probabilities = ordered.softmax(dim=-1)
     before = probabilities.cumsum(dim=-1) - probabilities
     drop = torch.zeros_like(logits, dtype=torch.bool)
-    drop[order] = before >= p
+    drop[order[1:]] = before[1:] >= p  # a p that is 0 in fp32 would drop the likeliest too
     return logits.masked_fill(drop, float("-inf"))
 
 

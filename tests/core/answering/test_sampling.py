@@ -199,3 +199,8 @@ def test_the_same_generator_state_draws_the_same() -> None:
     assert len(set(first)) == 1
     draw = generator(7)
     assert len({choose(logits, NONE, config(temperature=1.0), draw) for _ in range(10)}) > 5
+
+
+def test_a_nucleus_of_next_to_nothing_is_the_likeliest_token() -> None:
+    kept = keep_top_p(torch.tensor([0.1, 2.0, 1.0]), 3e-157)
+    assert kept.isfinite().tolist() == [False, True, False]
