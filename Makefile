@@ -17,10 +17,9 @@ install:
 install-test:
 	@$(PYTHON) tools/install.py --venv $(VENV) --extras test,plots,serve,web,tensorboard
 
-# The app wants a terminal on both sides. Without one, or as long as there is no app: train, then answer.
+# The app wants a terminal on both sides. Without one: train, then answer.
 run: install  ## install what is missing, then open the app (no terminal: train and answer two questions)
-	@if [ -t 0 ] && [ -t 1 ] && $(BIN)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("gpt_tui.app") is None)'; \
-	then \
+	@if [ -t 0 ] && [ -t 1 ]; then \
 		$(BIN)/gpt-tui; \
 	else \
 		$(BIN)/gpt-tui --no-ui train && \

@@ -7,6 +7,8 @@ and of theirs, for the teacher's 3.4 million parameters.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,19 +47,32 @@ def generate_rate(model: Any, prompt: list[int], length: int) -> common.Side:
     return side
 
 
-def main(arguments: list[str] | None = None) -> None:
-    chosen = common.options(__doc__, rounds=5, steps=100, arguments=arguments)
+def decode_against(
+    name: str,
+    other: Callable[[Config, Tokenizer, list[int], int, Path], common.Side],
+    doc: str | None,
+    arguments: list[str] | None,
+) -> None:
+    """One stream of the teacher's shape here and elsewhere; ``other`` gets settings, vocabulary, prompt, length and a
+    folder of its own."""
+    chosen = common.options(doc, rounds=5, steps=100, arguments=arguments)
     config = common.config_of("teacher", chosen)
     length = min(chosen.steps, config.model.seq_len - PROMPT)
     with common.folder() as where, torch.inference_mode():
         tokenizer = common.training_data(config, where).tokenizer
         prompt = prompt_ids(config, tokenizer.vocab_size, PROMPT)
-        other = llama(config.model, tokenizer.vocab_size).eval()
         sides = {
             "gpt-tui": own_rate(config, tokenizer, prompt, length),
-            "transformers.generate": generate_rate(other, prompt, length),
+            name: other(config, tokenizer, prompt, length, where),
         }
         common.tell("decoding, teacher's shape", common.take_turns(sides, chosen.rounds), "tokens/s", chosen)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    def other(config: Config, tokenizer: Tokenizer, prompt: list[int], length: int, _where: Path) -> common.Side:
+        return generate_rate(llama(config.model, tokenizer.vocab_size).eval(), prompt, length)
+
+    decode_against("transformers.generate", other, __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -10,17 +10,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from core import checkpoint
-from core.bench.answers import model_in, prompt_ids
+from core.bench.answers import model_in
 from core.config import Config
 from core.machine import usable_cores
 from core.runs import LoadedModel, Run
 from core.tokenizer import Tokenizer
 
 from . import common
-from .hf_generate import PROMPT, own_rate
+from .hf_generate import decode_against
 
 
 def fresh_run(config: Config, tokenizer: Tokenizer, where: Path) -> tuple[Run, LoadedModel]:
@@ -56,19 +54,12 @@ def llama_rate(file: Path, config: Config, prompt: list[int], length: int) -> co
 def main(arguments: list[str] | None = None) -> None:
     from core.interop.gguf_export import export_gguf
 
-    chosen = common.options(__doc__, rounds=5, steps=100, arguments=arguments)
-    config = common.config_of("teacher", chosen)
-    length = min(chosen.steps, config.model.seq_len - PROMPT)
-    with common.folder() as where, torch.inference_mode():
-        tokenizer = common.training_data(config, where).tokenizer
-        prompt = prompt_ids(config, tokenizer.vocab_size, PROMPT)
+    def other(config: Config, tokenizer: Tokenizer, prompt: list[int], length: int, where: Path) -> common.Side:
         run, loaded = fresh_run(config, tokenizer, where)
         export_gguf(run, loaded, where / "fresh.gguf", "f32")
-        sides = {
-            "gpt-tui": own_rate(config, tokenizer, prompt, length),
-            "llama.cpp F32": llama_rate(where / "fresh.gguf", config, prompt, length),
-        }
-        common.tell("decoding, teacher's shape", common.take_turns(sides, chosen.rounds), "tokens/s", chosen)
+        return llama_rate(where / "fresh.gguf", config, prompt, length)
+
+    decode_against("llama.cpp F32", other, __doc__, arguments)
 
 
 if __name__ == "__main__":
