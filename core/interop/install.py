@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from ..events import Event, Notice, Quantized, Saved, State
 from ..model import GPT
 from ..quantize import quantize_weights
 from ..runs import Run, new_run
-from ..storage import file_sha256, make_private_folder, remove_tree
+from ..storage import atomic_folder, file_sha256, make_private_folder
 from ..tokenizer import Tokenizer
 from .tensors import shape_text
 
@@ -71,18 +70,15 @@ def install(runs: Path, name: str | None, foreign: Foreign) -> Generator[Event, 
     if name is not None:
         free_name(runs, name)
     run = Run(runs / (name or _unused(runs, foreign.name)))
-    hidden = Run(runs / f".{run.name}.{os.getpid()}.tmp")
     try:
-        make_private_folder(hidden.path)
-        written, small = yield from _write(hidden, run, model, foreign)
-        if run.path.exists():
-            free_name(runs, run.name)
-        os.rename(hidden.path, run.path)
+        make_private_folder(runs)
+        with atomic_folder(run.path, mode=0o700) as hidden:
+            written, small = yield from _write(Run(hidden), run, model, foreign)
+            if run.path.exists():
+                free_name(runs, run.name)
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise RunError("{run}: cannot be written: {reason}", run=str(run.path), reason=reason) from None
-    finally:
-        remove_tree(hidden.path)
     folders = checkpoint.step_folder(run.checkpoints, 0), run.checkpoints / "int8"
     yield Saved(0, str(folders[0]), "last", written)
     yield Quantized(0, str(folders[1]), small, written, 1.0, 0, 0.0, 0.0)
