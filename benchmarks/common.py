@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.machine import share_the_processor
+from core.machine import reuse_memory, share_the_processor
 
+reuse_memory()
 share_the_processor()  # before torch is loaded, as gpt-tui itself does
 
 import torch  # noqa: E402

@@ -102,6 +102,25 @@ def share_the_processor() -> None:
     os.environ["GOMP_SPINCOUNT"] = str(PATIENCE_WHEN_BUSY if busy else PATIENCE)
 
 
+#: glibc's names for the settings below, its highest value for the first, and how much free memory at the end of the
+#: heap it may keep: with no bound a training of the teacher recipe peaked at 607 instead of 580 MB.
+_MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8
+_MMAP_HIGHEST, _KEPT = 32 * 1024**2, 128 * 1024**2
+
+
+def reuse_memory() -> None:
+    """Let glibc keep the memory of a training step for the next one, in whichever thread that runs.
+
+    By itself it gives the activations back after every step and asks for them again: 11,000 page faults, and 50
+    instead of 42 ms for the forward pass of a reader step. ``give_back_memory`` still gives back what is free.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            mallopt = ctypes.CDLL(None).mallopt
+            for name, value in ((_MMAP_THRESHOLD, _MMAP_HIGHEST), (_TRIM_THRESHOLD, _KEPT), (_ARENA_MAX, 1)):
+                mallopt(name, value)
+
+
 @cache
 def fast_dtype() -> str:
     """'bf16' where this processor multiplies matrices at least 1.3 times as fast in it, else 'fp32'.

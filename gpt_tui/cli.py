@@ -186,9 +186,10 @@ def _ready_streams() -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from core.machine import share_the_processor
+    from core.machine import reuse_memory, share_the_processor
 
     share_the_processor()
+    reuse_memory()
     if args.command is None:
         from .screen import open_app
 

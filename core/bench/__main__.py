@@ -6,10 +6,11 @@ import json
 import sys
 
 from ..errors import UserError
-from ..machine import share_the_processor
+from ..machine import reuse_memory, share_the_processor
 
 if __name__ == "__main__":
     share_the_processor()
+    reuse_memory()
     from .child import perform
 
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import platform
 import re
 import socket
 import subprocess
@@ -153,3 +154,24 @@ def test_a_report_names_the_machine_but_nobody() -> None:
     text = json.dumps(found)
     assert socket.gethostname() not in text
     assert getpass.getuser() not in text.split() or getpass.getuser() == "root"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are glibc's")
+def test_the_c_library_takes_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    library, taken = machine.ctypes.CDLL(None), []
+
+    class Watched:
+        @staticmethod
+        def mallopt(name: int, value: int) -> int:
+            taken.append(library.mallopt(name, value))
+            return 1
+
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: Watched)
+    machine.reuse_memory()
+    assert taken == [1, 1, 1], "glibc answers 0 to a value beyond its bounds, and leaves all as it was"
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: object())
+    machine.reuse_memory()
+    machine.give_back_memory()
