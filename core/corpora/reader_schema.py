@@ -46,14 +46,13 @@ FAMILIES: dict[str, tuple[str, str]] = {
 class Fact:
     """One thing a passage of a genre may state.
 
-    `pool` is where its values come from, `label` its key in a JSON answer, `claim` a statement with
-    `{}` for the value, `asks` several wordings of the question, without question mark.
+    `pool` is where its values come from, `label` its key in a JSON answer, `asks` several wordings of the question,
+    without question mark.
     """
 
     key: str
     pool: str
     label: str
-    claim: str
     asks: tuple[str, ...]
     kind: str
     family: str
@@ -110,8 +109,8 @@ def family_of(pool: str) -> str:
 def parse_genres(text: str) -> tuple[Genre, ...]:
     """The genres of a text table. ValueError with the genre and the line or facts that are wrong.
 
-    A genre is `[name title]`, then one line per fact (key, pool, label, claim, one or more questions,
-    parted by spaces), then `ascending: key key…` lines, `> ` leads, and groups of sentences: the first
+    A genre is `[name title]`, then one line per fact (key, pool, label, one or more questions, parted
+    by spaces), then `ascending: key key…` lines, `> ` leads, and groups of sentences: the first
     variant of a group begins with `- `, the further ones with `| `. The pool `host` is a person asked
     for with the question type `host`.
     """
@@ -137,7 +136,7 @@ def _parse_genre(block: str) -> Genre:
             ascending.append(tuple(rest.split()))
         else:
             columns = line.split()
-            if len(columns) < 5 or columns[0] in facts:
+            if len(columns) < 4 or columns[0] in facts:
                 raise ValueError(f"genre {name}: not a fact: {line}")
             facts[columns[0]] = _fact(*columns)
     mentions = Counter(key for group in (leads, *body) for sentence in group for key in sentence.keys)
@@ -148,11 +147,11 @@ def _parse_genre(block: str) -> Genre:
     return Genre(name, title, facts, tuple(leads), tuple(map(tuple, body)), tuple(ascending), mentions)
 
 
-def _fact(key: str, pool: str, label: str, claim: str, *asks: str) -> Fact:
+def _fact(key: str, pool: str, label: str, *asks: str) -> Fact:
     family = family_of(pool)
     if pool == "host":
-        return Fact(key, "person", label, claim, asks, "host", family)
-    return Fact(key, pool, label, claim, asks, FAMILIES[family][0], family)
+        return Fact(key, "person", label, asks, "host", family)
+    return Fact(key, pool, label, asks, FAMILIES[family][0], family)
 
 
 def _sentence(text: str) -> Sentence:

@@ -6,11 +6,11 @@ Whether a value is held out is decided by a hash of its *distinguishing part*, t
 value              distinguishing part
 =================  ============================================================================
 person             surname + first given character; and the two given characters together
-place, firm, book  the two-character stem
+place, club, book  the two-character stem
 pair (重启网关)     both words together
 date 12月5日        last digit of the month, day: 2月5日 stands inside 12月5日
 time 19:30         last digit of the hour, minute: 9:30 stands inside 19:30
-number 146人       its last two digits, whatever the unit: 46人 stands inside 146人
+number 146户       its last two digits, whatever the unit: 46户 stands inside 146户
 version V3.12      all of it
 =================  ============================================================================
 
@@ -34,7 +34,8 @@ Draw = Callable[[Random], str]
 HELD_OUT_PERCENT = 15
 ONE_CHARACTER_GIVEN = 0.3  # share of names such as 李雷, the rest being such as 李思远
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # no I and O: they look like 1 and 0
-UNITS = ("人", "户", "件", "克", "度", "分", "本", "箱")
+#: Units of numbers below 100, and of those from 100 to 999.
+FEW, MANY = ("人", "件"), ("户", "本")
 
 
 def pick(rng: Random, items: Sequence[T]) -> T:
@@ -64,8 +65,6 @@ class Values:
         self._stems = [a + b for a in STEM for b in STEM if a != b and self._mine(a + b)]
         self._dates = [f"{m}月{d}日" for m in range(1, 13) for d in range(1, 29) if self._mine(f"{m % 10}月{d}日")]
         self._times = self._clock(range(7, 21))
-        self._mornings = self._clock(range(6, 10))
-        self._evenings = self._clock(range(18, 23))
         self._endings = [n for n in range(100) if self._mine(f"{n:02d}")]
         self._tens = [n for n in self._endings if n >= 10]
         self._minutes = [n for n in self._tens if n < 60]
@@ -98,8 +97,6 @@ class Values:
             "person": self._person,
             "date": lambda rng: pick(rng, self._dates),
             "time": lambda rng: pick(rng, self._times),
-            "time:morning": lambda rng: pick(rng, self._mornings),
-            "time:evening": lambda rng: pick(rng, self._evenings),
             "minutes": self._duration,
             "days": lambda rng: f"{pick(rng, self._tens)}天",
             "fee": lambda rng: f"{pick(rng, self._tens)}元",
@@ -109,8 +106,9 @@ class Values:
             "code": lambda rng: pick(rng, LETTERS) + pick(rng, LETTERS) + str(self._number(rng, 10, 100)),
             "book": lambda rng: f"《{pick(rng, self._stems)}{pick(rng, books)}》",
         }
-        for unit in UNITS:
+        for unit in FEW:
             table[f"count:{unit}"] = self._counter(unit, many=False)
+        for unit in MANY:
             table[f"many:{unit}"] = self._counter(unit, many=True)
         for pool, endings in SUFFIXES.items():
             table[pool] = self._stemmed(endings.split())

