@@ -17,7 +17,8 @@ from core.events import Eval, Event, Probe, Step
 from core.prepare import Prepared, prepare
 from core.recorder import Recorder
 from core.runs import Run
-from core.train import Trainer, train
+from core.train import train
+from core.training.trainer import Trainer
 
 TRAIN = [
     ("什么是鲸？", "鲸是生活在海里的哺乳动物。"),
@@ -213,5 +214,5 @@ def one_thread() -> Iterator[None]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The loop's own clock replaced; nothing else sees it."""
     found = Clock()
-    monkeypatch.setattr("core.train.time", found)
+    monkeypatch.setattr("core.training.pace.time", found)
     return found
