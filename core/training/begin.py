@@ -9,12 +9,13 @@ from typing import Any
 import torch
 
 from .. import checkpoint, machine, tuning
-from ..config import Config, settings
+from ..config import Config
 from ..errors import CheckpointError, ConfigError, RunError
 from ..events import Event, Notice, Started
 from ..prepare import prepare
 from ..recorder import Recorder
 from ..runs import Run
+from ..settings import settings
 from ..sources import cache_folder
 from ..start import Start, load_start
 from ..tokenizer import Tokenizer

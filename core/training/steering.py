@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..config import settings
 from ..errors import ConfigError
 from ..events import Changed, Event, Notice, State
+from ..settings import settings
 from .saving import save
 from .trainer import Trainer
 

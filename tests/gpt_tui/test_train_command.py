@@ -16,7 +16,8 @@ import pytest
 
 from core import events
 from core.checkpoint import newest, verify
-from core.runs import FolderLock, Run
+from core.lock import FolderLock
+from core.runs import Run
 from gpt_tui import cli
 
 Cli = Callable[..., Any]

@@ -20,6 +20,8 @@ from core.runs import Run
 from core.train import train
 from core.training.trainer import Trainer
 
+from ..drained import drained
+
 TRAIN = [
     ("什么是鲸？", "鲸是生活在海里的哺乳动物。"),
     ("鲸是鱼吗？", "不是。"),
@@ -139,13 +141,7 @@ class Lab:
         pytest.fail(f"the training did not fail: {events[-1]}")
 
     def prepared(self, changes: Mapping[str, Any] | None = None) -> Prepared:
-        steps = prepare(self.config(changes))
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                result: Prepared = end.value
-                return result
+        return drained(prepare(self.config(changes)))[1]
 
     def trainer(self, changes: Mapping[str, Any] | None = None) -> Trainer:
         """A trainer with model and data, before its first step."""
