@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from core.config import Config
 from core.control import Control
@@ -195,15 +194,6 @@ def lab(tmp_path: Path) -> Lab:
 def no_flush(monkeypatch: pytest.MonkeyPatch) -> None:
     """A flush to the disk takes 3 ms, there are 80 in a tiny training, and they matter when the power fails."""
     monkeypatch.setattr("os.fsync", lambda fd: None)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The tests share their cores with others; and what a test does to torch's settings ends with it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
