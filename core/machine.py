@@ -240,8 +240,9 @@ def processor_name() -> str:
 def code_version() -> dict[str, str]:
     """The version of this program, and a SHA-256 over the engine's own source files."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    engine = Path(__file__).parent
+    for name in sorted(path.relative_to(engine).as_posix() for path in engine.rglob("*.py")):
+        digest.update(name.encode() + b"\0" + (engine / name).read_bytes())
     try:
         version = metadata.version("gpt-tui")
     except metadata.PackageNotFoundError:  # run from a checkout that is not installed

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import torch
 
-from core import checkpoint, finish
+from core import checkpoint
 from core.config import Config
 from core.control import Control
 from core.evaluate import Graded
 from core.events import Eval, Event, Finished, Notice, Probe, Quantized, Saved, State, Step, Verified
 from core.quantize import is_quantized
+from core.training import finish
 
 Lab = Any
 
@@ -101,7 +102,7 @@ def test_the_report_names_the_data(lab: Lab) -> None:
 
 
 def test_a_number_that_is_none_does_not_spoil_the_report(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.train.evaluate_loss", lambda *_: float("nan"))
+    monkeypatch.setattr("core.training.validation.evaluate_loss", lambda *_: float("nan"))
     lab.train(FULL)
     report = read_report(lab)
     assert report["eval_loss"] is None
