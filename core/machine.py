@@ -102,6 +102,25 @@ def share_the_processor() -> None:
     os.environ["GOMP_SPINCOUNT"] = str(PATIENCE_WHEN_BUSY if busy else PATIENCE)
 
 
+#: glibc's mallopt: its number of each setting, and bytes.
+KEPT_MEMORY = {-1: 512 << 20, -2: 64 << 20, -3: 32 << 20}  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what a step frees for the next step. For a training in a thread that is not the main one.
+
+    There it gives memory back to the system again and again, which has to zero it anew: 210,000 to 310,000 page faults
+    in 70 steps of the teacher recipe instead of 150,000, and 101.5 instead of 99.1 ms a step (medians of four). glibc
+    only.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        for setting, value in KEPT_MEMORY.items():
+            mallopt(setting, value)
+
+
 @cache
 def fast_dtype() -> str:
     """'bf16' where this processor multiplies matrices at least 1.3 times as fast in it, else 'fp32'.

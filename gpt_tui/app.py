@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App
 from textual.binding import BindingType
 from textual.command import CommandPalette
-from textual.events import Event, InputEvent
+from textual.events import Event, InputEvent, Key
 from textual.theme import Theme
 
 from core.errors import UserError
 
 from . import i18n
-from .actions import APP_ACTIONS, PANES, Action, key_bindings
+from .actions import APP_ACTIONS, PANES, TAB_KEYS, Action, key_bindings
 from .cli import say
 from .desk import Desk
 from .history import Snapshot
@@ -77,6 +77,7 @@ class GptApp(App[Leave]):
         self._resume_after_suspend = False
         self._translating = False
         self._beat = Beat()
+        self._early: list[Key] | None = []
         self._signals = Signals(self)
 
     def get_default_screen(self) -> MainScreen:
@@ -103,6 +104,7 @@ class GptApp(App[Leave]):
             threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
         if self._when_open is not None:
             self._when_open(self)
+        self.call_later(self._catch_up)
 
     def leave(self, leave: Leave) -> None:
         """Close the screen. What becomes of a training is up to whoever opened the app; see ``leaving``."""
@@ -123,7 +125,19 @@ class GptApp(App[Leave]):
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent):
             self.desk.pace.touch()
-        await super().on_event(event)
+        if isinstance(event, Key) and self._early is not None:
+            self._early.append(event)
+        else:
+            await super().on_event(event)
+
+    def _catch_up(self) -> None:
+        """Carry out the keys that were pressed before all tabs were there, each in the tab it is meant for."""
+        early, self._early = self._early or [], None
+        for event in early:
+            if event.key in TAB_KEYS:
+                self.action_tab(TAB_KEYS[event.key])
+            else:
+                self.post_message(event)
 
     def _look(self) -> None:
         """Draw what is new, less often where nobody does more than look on."""

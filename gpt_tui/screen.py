@@ -130,6 +130,7 @@ def base_of(config: Config) -> Config:
 
 def run_app(desk: Desk, sink: StderrSink, opening: Opening) -> int:
     """Open the screen, and when it has closed bring a training that is left to its end."""
+    from core.machine import keep_freed_memory
     from core.text import printable
 
     from .app import GptApp
@@ -138,6 +139,7 @@ def run_app(desk: Desk, sink: StderrSink, opening: Opening) -> int:
 
     app = GptApp(desk, driver_class=screen_driver(), when_open=lambda it: _begin(it, opening), warm_up=_import_torch)
     sink.open()
+    keep_freed_memory()
     leave = app.run()
     said_in = printable(str(sink.path))  # the run's log while one is trained, else the app's own
     if leave is not None and in_browser():  # nobody reads what is printed now
