@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from .. import checkpoint, machine, tuning
 from ..config import Config
-from ..evaluate import Graded, ask_in_order, questions_of, summary, summary_by_kind
+from ..evaluate import Graded, ask_in_order, questions_of, summary, summary_by_kind, told
 from ..events import Event, Finished, Notice, Quantized, Saved, State, Verified
 from ..figures import draw_run
 from ..generate import answer
@@ -98,8 +98,10 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
     if asked:
         yield State("verifying", step)
         parts: dict[str, Any] = {}
+        total, done = sum(len(records) for _, records in asked), 0
         for name, records in asked:
-            graded = _ask(loaded.model, config, prepared, records)
+            graded = yield from told(_ask(loaded.model, config, prepared, records), "verifying", total, step, done)
+            done += len(records)
             parts[name] = summary(graded)
             kinds = summary_by_kind(graded)
             if kinds:
@@ -136,7 +138,9 @@ def _parts(prepared: Prepared, limit: int) -> Iterator[tuple[str, list[Record]]]
             yield name, questions
 
 
-def _ask(model: GPT, config: Config, prepared: Prepared, records: Sequence[Record]) -> list[Graded]:
+def _ask(
+    model: GPT, config: Config, prepared: Prepared, records: Sequence[Record]
+) -> Generator[int, None, list[Graded]]:
     """In the order of the records."""
     return ask_in_order(model, prepared.tokenizer, prepared.template, config.sampling, records)
 
@@ -160,10 +164,15 @@ def _write_int8(
     small = load_model(folder)
     yield Saved(loaded.step, str(folder), "int8", small.bytes)
     records = next((r for _, r in _parts(prepared, AGREEMENT_QUESTIONS)), [])
-    models = (loaded, small)
     # Compared row by row: the same instruction may come with many inputs.
-    answers = [[g.answer for g in _ask(m.model, m.config, prepared, records)] for m in models]
-    rates = [_decode_rate(model, records[:RATE_QUESTIONS]) for model in models]
+    answers: list[list[str]] = []
+    rates: list[float] = []
+    for model in (loaded, small):
+        asking = _ask(model.model, model.config, prepared, records)
+        before = len(answers) * len(records)
+        graded = yield from told(asking, "comparing", 2 * len(records), loaded.step, before)
+        answers.append([item.answer for item in graded])
+        rates.append(_decode_rate(model, records[:RATE_QUESTIONS]))
     same = sum(one == other for one, other in zip(*answers, strict=True))
     event = Quantized(
         loaded.step, str(folder), small.bytes, loaded.bytes, same / len(answers[0]) if answers[0] else 1.0,
