@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 import urllib.request
 from collections.abc import Generator
 from http.client import HTTPException
 from pathlib import Path
+from typing import IO
 
 from .errors import DataError, Phrase
 from .events import Event, Progress, State
-from .storage import file_sha256, make_private_folder
+from .storage import atomic_file, file_sha256, make_private_folder
 
 TIMEOUT = 20.0  # seconds without an answer
 MAX_BYTES = 4_000_000_000
@@ -29,31 +28,28 @@ def download(url: str, sha256: str, target: Path) -> Generator[Event, None, None
                             path=str(target))  # fmt: skip
         return
     yield State("downloading")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         make_private_folder(target.parent)
-        found = yield from _fetch(url, temporary)
-        if found != sha256:
-            raise DataError(
-                "{url}: what came from there does not match data.sha256 (it has {found}); nothing was kept",
-                url=url, found=found,
-            )  # fmt: skip
-        os.replace(temporary, target)
+        with atomic_file(target) as file:
+            found = yield from _fetch(url, file)
+            if found != sha256:
+                raise DataError(
+                    "{url}: what came from there does not match data.sha256 (it has {found}); nothing was kept",
+                    url=url, found=found,
+                )  # fmt: skip
     except (OSError, HTTPException, ValueError) as problem:
         raise DataError(
             "{file} is not here and cannot be downloaded ({reason}); get it from {url} on another machine "
             "and put it at {path}, or train on a file of your own with --data FILE",
             file=target.name, reason=reason_of(problem), url=url, path=str(target.absolute()),
         ) from None  # fmt: skip
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def _fetch(url: str, path: Path) -> Generator[Event, None, str]:
-    """Download to ``path``; returns the SHA-256."""
+def _fetch(url: str, file: IO[bytes]) -> Generator[Event, None, str]:
+    """Download into ``file``; returns the SHA-256."""
     digest = hashlib.sha256()
     done = told = 0
-    with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, open(path, "wb") as file:
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
         total = int(answer.headers.get("Content-Length") or 0)
         while chunk := answer.read(CHUNK):
             done += len(chunk)
@@ -65,8 +61,6 @@ def _fetch(url: str, path: Path) -> Generator[Event, None, str]:
             if part > told:
                 told = part
                 yield Progress("downloading", done, total)
-        file.flush()
-        os.fsync(file.fileno())
     return digest.hexdigest()
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 
 from .batches import evaluation_batches
 from .dataset import Dataset, encode_prompt
+from .events import Event, Progress
 from .generate import answer_batch, prompt_room
 from .model import GPT
 from .records import Record
@@ -21,6 +22,8 @@ from .tokenizer import Tokenizer
 
 #: Rows in evaluation at once, in tokens: larger ones leave the processor's cache.
 EVAL_TOKENS = 2048
+
+T = TypeVar("T")
 
 
 @torch.inference_mode()
@@ -75,10 +78,27 @@ def ask_all(
 
 def ask_in_order(
     model: GPT, tokenizer: Tokenizer, template: Template, sampling: SamplingConfig, records: Sequence[Record]
-) -> list[Graded]:
-    """``ask_all`` to its end, in the order of the records."""
-    asked = ask_numbered(model, tokenizer, template, sampling, records)
-    return [graded for _, graded in sorted(asked, key=lambda pair: pair[0])]
+) -> Generator[int, None, list[Graded]]:
+    """``ask_all`` in the order of the records; yields how many have answered."""
+    found: dict[int, Graded] = {}
+    for i, graded in ask_numbered(model, tokenizer, template, sampling, records):
+        found[i] = graded
+        yield len(found)
+    return [found[i] for i in range(len(records))]
+
+
+def told(
+    asking: Generator[int, None, T], task: str, total: int, step: int, before: int = 0
+) -> Generator[Event, None, T]:
+    """``asking`` with its counts as ``Progress``: ``before`` more, of ``total``, at most one for each 2 %."""
+    every = max(1, total // 50)
+    while True:
+        try:
+            done = before + next(asking)
+        except StopIteration as end:
+            return cast(T, end.value)
+        if done % every == 0 or done == total:
+            yield Progress(task, done, total, step)
 
 
 def ask_numbered(

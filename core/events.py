@@ -86,7 +86,8 @@ class Progress(Event):
 
     kind: ClassVar[str] = "progress"
     task: str
-    """The state that it belongs to: 'making_corpus', 'downloading'."""
+    """What it belongs to: a state ('making_corpus', 'downloading', 'verifying', 'answering'), or 'comparing' int8 with
+    fp32, or 'importing'."""
     done: int
     total: int
     """0: not known."""

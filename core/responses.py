@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .dataset import build_dataset
-from .evaluate import ask_in_order, evaluate_loss, questions_of, summary
+from .evaluate import ask_in_order, evaluate_loss, questions_of, summary, told
 from .events import Event, Notice, Responses, State
 from .prepare import Prepared
 from .runs import LoadedModel, Run
@@ -28,7 +28,8 @@ def write_responses(run: Run, loaded: LoadedModel, prepared: Prepared, report: d
     config = loaded.config
     tokens = build_dataset(records, prepared.tokenizer, prepared.template, config.model.seq_len)
     loss = evaluate_loss(loaded.model, tokens, prepared.tokenizer.pad, "cpu") if len(tokens) else None
-    graded = ask_in_order(loaded.model, prepared.tokenizer, prepared.template, config.sampling, records)
+    asking = ask_in_order(loaded.model, prepared.tokenizer, prepared.template, config.sampling, records)
+    graded = yield from told(asking, "answering", len(records), loaded.step)
     rows = [
         {
             "instruction": record.turns[-1].prompt,

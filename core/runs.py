@@ -15,15 +15,8 @@ from typing import TYPE_CHECKING, Any
 from . import checkpoint, events
 from .config import Config, load_config, to_yaml
 from .errors import CheckpointError, ConfigError, Phrase, RunError
-from .storage import (
-    FolderLock,
-    make_private_folder,
-    open_regular,
-    read_json,
-    remove_tree,
-    write_json,
-    write_text,
-)
+from .lock import FolderLock
+from .storage import make_private_folder, open_regular, read_json, remove_tree, write_json, write_text
 from .tokenizer import Tokenizer
 
 if TYPE_CHECKING:

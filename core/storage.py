@@ -1,4 +1,4 @@
-"""Files that survive: bounded reads of regular files only, atomic durable writes, a lock per run.
+"""Files that survive: bounded reads of regular files only, atomic durable writes.
 
 A write is done when the bytes and the name are both on the disk: temporary sibling, flush, fsync, rename,
 fsync of the folder. A file follows the user's umask; the folder of a run is his alone (0700).
@@ -12,15 +12,13 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import stat
-import sys
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import RunError, UserError
+from .errors import UserError
 
 
 def open_regular(path: Path, error: type[UserError] = UserError) -> IO[bytes]:
@@ -137,9 +135,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
+def atomic_folder(
+    path: Path, mode: int = 0o777, *, keep: Callable[[Path], bool] = lambda folder: False
+) -> Iterator[Path]:
     """Fill a folder whole or not at all: what is written into the one that is yielded appears under its name at the
-    end, in place of a folder that was there. An error leaves the old one and no half of the new one."""
+    end, in place of a folder that was there. An error leaves the old one and no half of the new one.
+
+    For a folder that several may make at once: one that ``keep`` finds there in the end, and good, stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     remove_tree(temporary)
@@ -147,14 +150,21 @@ def atomic_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
         temporary.mkdir(mode=mode)
         yield temporary
         fsync_folder(temporary)
-        _put_in_place(temporary, path)
+        try:
+            if not keep(path):
+                _put_in_place(temporary, path)
+        except OSError:
+            if not keep(path):  # not somebody else who was quicker
+                raise
+        remove_tree(temporary)
     except BaseException:
         remove_tree(temporary)
         raise
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """A name of this thread's own: another may be writing the same."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
 
 
 def _put_in_place(temporary: Path, folder: Path) -> None:
@@ -264,106 +274,6 @@ def make_private_folder(path: Path) -> None:
     missing = [p for p in (path, *path.parents) if not p.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
-
-
-class FolderLock:
-    """At most one process writes to a run.
-
-    The operating system holds the lock and lets go of it when the process ends, however it ends: a lock can
-    never be left behind. The file's text only names the holder, for the message to whoever comes second.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: IO[str] | None = None
-
-    def acquire(self) -> None:
-        """Raises ``RunError`` naming the holder when another process has it."""
-        file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - held until release()
-        if not _lock_soon(file):
-            file.close()
-            raise RunError(
-                "{run}: another process is writing to it (process {pid} on {host}); "
-                "wait for it, stop it, or choose another --run name",
-                run=str(self.path.parent),
-                **self.holder(),
-            )
-        self._file = file
-        with contextlib.suppress(OSError):  # a full disk: the lock holds, only its holder has no name
-            file.seek(0)
-            file.truncate()
-            json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
-            file.flush()
-
-    def release(self) -> None:
-        if self._file is not None:
-            _unlock(self._file)
-            with contextlib.suppress(OSError):  # close() tries once more to write what did not fit on the disk
-                self._file.close()
-            self._file = None
-
-    def holder(self) -> dict[str, str]:
-        """'pid' and 'host' as the file names them, '?' where it does not."""
-        try:
-            with open_regular(self.path) as file:
-                value = json.loads(file.read(1000))
-        except (UserError, OSError, ValueError, RecursionError):
-            value = None
-        found = value if isinstance(value, dict) else {}
-        return {key: str(found.get(key, "?"))[:100] for key in ("pid", "host")}
-
-    def is_held(self) -> bool:
-        """Whether some living process, this one included, holds the lock."""
-        if self._file is not None:
-            return True
-        try:
-            with open(self.path, "r+", encoding="utf-8") as file:
-                if not _try_lock(file):
-                    return True
-                _unlock(file)
-        except OSError:
-            pass
-        return False
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _FAR = 1 << 30  # Windows locks bytes and hides them from readers: lock one far behind the text
-
-    def _try_lock(file: IO[str]) -> bool:
-        os.lseek(file.fileno(), _FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(file: IO[str]) -> None:
-        os.lseek(file.fileno(), _FAR, os.SEEK_SET)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _try_lock(file: IO[str]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(file: IO[str]) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _lock_soon(file: IO[str]) -> bool:
-    """Lock within moments: someone who only asks ``is_held`` has the lock for some microseconds."""
-    for pause in (0.01, 0.03, 0.1):
-        if _try_lock(file):
-            return True
-        time.sleep(pause)
-    return _try_lock(file)
 
 
 def remove_tree(path: Path) -> None:

@@ -1,8 +1,8 @@
 """Token rows of a large corpus, kept: a second start maps them into memory instead of reading and cutting all text.
 
 A folder is named after a hash of all that its content depends on – the files' bytes, the settings, the tokenizer
-asked for, this program's source – so that it is never out of date, only no longer asked for. It is written beside its
-name and renamed, and read back only where every file has its checksum.
+asked for, this program's source – so that it is never out of date, only no longer asked for. It is written
+whole or not at all, and read back only where every file has its checksum.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .dataset import Dataset, RowStats
 from .errors import DataError, UserError
 from .events import Event, from_json
 from .records import Record, RowsOfFile, find_data
-from .storage import file_sha256, fsync_folder, make_private_folder, read_json, remove_tree, write_json
+from .storage import atomic_folder, file_sha256, make_private_folder, read_json, remove_tree, write_json
 from .tokenizer import Tokenizer
 
 #: Bytes of training data from which on it is worth it: these take a second to prepare.
@@ -123,21 +123,13 @@ class TokenCache:
         takes its time."""
         if self._folder is None:
             return
-        temporary = self._folder.with_name(f".{self._folder.name}.{os.getpid()}.tmp")
-        try:
+        with contextlib.suppress(OSError):
             make_private_folder(self._folder.parent)
-            self._write(kept, temporary)
-            remove_tree(self._folder)
-            os.rename(temporary, self._folder)
-            fsync_folder(self._folder.parent)
+            with atomic_folder(self._folder, mode=0o700) as folder:
+                self._write(kept, folder)
             self._prune()
-        except OSError:
-            with contextlib.suppress(OSError):
-                remove_tree(temporary)
 
     def _write(self, kept: Kept, folder: Path) -> None:
-        remove_tree(folder)
-        folder.mkdir(mode=0o700)
         datasets = {"train": kept.train, "valid": kept.valid}
         for part, dataset in datasets.items():
             for name, kind in ARRAYS.items():

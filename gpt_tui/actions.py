@@ -74,6 +74,12 @@ def key_bindings(actions: Iterable[Action]) -> list[BindingType]:
     ]
 
 
+#: The tab that a key opens.
+TAB_KEYS = {
+    key: name for name, *_ in PANES for a in APP_ACTIONS if a.id == f"tab('{name}')" for key in a.key.split(",")
+}
+
+
 def pane_actions(name: str) -> tuple[Action, ...]:
     """``ACTIONS`` of a pane's module."""
     found: tuple[Action, ...] = import_module(f"{__package__}.panes.{name}").ACTIONS

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App
 from textual.binding import BindingType
 from textual.command import CommandPalette
+from textual.events import Event, InputEvent, Key
 from textual.theme import Theme
 
 from core.errors import UserError
 
 from . import i18n
-from .actions import APP_ACTIONS, PANES, Action, key_bindings
+from .actions import APP_ACTIONS, PANES, TAB_KEYS, Action, key_bindings
 from .cli import say
 from .desk import Desk
 from .history import Snapshot
@@ -30,13 +31,14 @@ from .messages import (
     TrainingStarted,
     WatchRun,
 )  # fmt: skip
+from .pace import Beat
 from .palette import ActionCommands
 from .screens.error import ErrorScreen
 from .screens.help import HelpScreen
 from .screens.main import MainScreen
 from .screens.quit import QuitScreen
 from .settings import AppSettings
-from .widgets.topbar import TabLabel, TopBar
+from .widgets.topbar import TabLabel
 
 if TYPE_CHECKING:
     from textual.driver import Driver
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from core.runs import Run
 
 HERE = Path(__file__).parent
+QUIET_SECONDS = 0.9  # from one drawing of the numbers to the next while a training is only watched
 
 
 class GptApp(App[Leave]):
@@ -73,6 +76,8 @@ class GptApp(App[Leave]):
         self._seen: tuple[bool, Path | None, object] = (False, None, None)
         self._resume_after_suspend = False
         self._translating = False
+        self._beat = Beat()
+        self._early: list[Key] | None = []
         self._signals = Signals(self)
 
     def get_default_screen(self) -> MainScreen:
@@ -94,11 +99,12 @@ class GptApp(App[Leave]):
         """After the first paint."""
         await self.main.fill()
         self.tick()
-        self.set_interval(1.0 / min(10.0, max(0.2, self.settings.get("refresh_hz", 2.0))), self.tick)
+        self.set_interval(1.0 / min(10.0, max(0.2, self.settings.get("refresh_hz", 2.0))), self._look)
         if self._warm_up is not None:
             threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
         if self._when_open is not None:
             self._when_open(self)
+        self.call_later(self._catch_up)
 
     def leave(self, leave: Leave) -> None:
         """Close the screen. What becomes of a training is up to whoever opened the app; see ``leaving``."""
@@ -116,17 +122,40 @@ class GptApp(App[Leave]):
 
     # -- twice a second ---------------------------------------------------------------------------------------
 
-    def tick(self) -> None:
-        """One snapshot, shown by the top line and the open tab."""
-        bars = self.main.query(TopBar)
-        if not bars or self._translating:  # the screen is being taken down, or its parts are made anew
-            return
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, InputEvent):
+            self.desk.pace.touch()
+        if isinstance(event, Key) and self._early is not None:
+            self._early.append(event)
+        else:
+            await super().on_event(event)
+
+    def _catch_up(self) -> None:
+        """Carry out the keys that were pressed before all tabs were there, each in the tab it is meant for."""
+        early, self._early = self._early or [], None
+        for event in early:
+            if event.key in TAB_KEYS:
+                self.action_tab(TAB_KEYS[event.key])
+            else:
+                self.post_message(event)
+
+    def _look(self) -> None:
+        """Draw what is new, less often where nobody does more than look on."""
         if self._signals.terminal_is_gone():
             self.hang_up()
             return
         shown = self.desk.snapshot()
+        calm = shown.active and self.desk.pace.quiet
+        if self._beat.due((shown.run_path, shown.state), QUIET_SECONDS if calm else 0.0):
+            self.tick()
+
+    def tick(self) -> None:
+        """One snapshot, shown by the top line and the open tab."""
+        if not self.main.top_bar.is_attached or self._translating:  # being taken down, or its parts are made anew
+            return
+        shown = self.desk.snapshot()
         own = shown if self.desk.source is None else self.desk.session.snapshot()
-        bars.first().show(own if own.active else shown)
+        self.main.top_bar.show(own if own.active else shown)
         self.main.pane.tick(shown)
         self._tell_panes(own)
 

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.config import Config, load_config, recipe_names, recipe_path, settings
+from core.config import Config, load_config, recipe_names, recipe_path
 from core.errors import ConfigError, UserError
 from core.records import bundled_file, find_data
+from core.settings import settings
 from core.storage import atomic_file, read_text
 from core.text import cell_width, pad
 from core.yamlio import MAX_BYTES, load_yaml, parse_yaml

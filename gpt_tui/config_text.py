@@ -6,9 +6,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from core.config import Config, load_config, recipe_names, settings
+from core.config import Config, load_config, recipe_names
 from core.errors import UserError
 from core.records import find_data
+from core.settings import settings
 from core.yamlio import parse_scalar
 
 #: Settings that name a file: two spellings of the same file are the same value.

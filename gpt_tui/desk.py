@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from core.config import Config, load_config
 
 from .history import Snapshot
+from .pace import Pace
 from .session import Session
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Desk:
     """What the Train tab shows instead of ``session``; see ``WatchRun``."""
     settings: AppSettings | None = None
     """What the app remembers from one start to the next."""
+    pace: Pace = field(default_factory=Pace)
+    """Whether somebody is using the screen, or only looks on."""
 
     def snapshot(self) -> Snapshot:
         """What the Train tab shows now."""

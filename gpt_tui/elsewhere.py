@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from core.storage import FolderLock
+from core.lock import FolderLock
 
 RECENT_SECONDS = 3600.0
 """Nobody looks at the lock of a run in which nothing was written for longer: looking takes it for a moment."""

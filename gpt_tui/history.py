@@ -99,7 +99,7 @@ class Snapshot:
     samples: tuple[Sample, ...] = ()
     """What a text model wrote after each epoch, the oldest first."""
     task: Progress | None = None
-    """How far the making or downloading of the data has come, while that goes on."""
+    """How far the making of the data, or the asking of all questions at the end, has come, while that goes on."""
     saved: Saved | None = None
     """The newest checkpoint from which a training can go on."""
     saved_age: float | None = None

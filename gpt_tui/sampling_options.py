@@ -42,7 +42,7 @@ def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     """The sampling settings, --stop, --seed and --show-label."""
-    from core.config import settings
+    from core.settings import settings
 
     for option, name, metavar in SAMPLING:
         setting = settings()[f"sampling.{name}"]

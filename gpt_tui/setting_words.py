@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from core.config import Setting
+from core.settings import Setting
 from core.text import printable
 
 from . import i18n

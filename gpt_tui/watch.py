@@ -19,7 +19,8 @@ from typing import Any
 
 from core.errors import RunError, UserError
 from core.events import KINDS, Event, Notice, Saved, Started, State, from_json
-from core.storage import FolderLock, open_regular
+from core.lock import FolderLock
+from core.storage import open_regular
 from core.text import printable
 
 from .console import lines

@@ -168,7 +168,7 @@ TEXTS = {
     "training.device: {wanted} is not available on this machine; there are: {names}": (
         "training.device：这台机器上没有 {wanted}；现有：{names}"
     ),
-    # train.py, finish.py
+    # training/
     "resume needs a run": "继续训练需要指定运行记录",
     "{key}: cannot change when a run goes on; start a new run for that": "{key}：继续训练时不能修改；请另开一次训练",
     "{key}: cannot change during a run": "{key}：训练过程中不能修改",

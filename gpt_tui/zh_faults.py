@@ -14,7 +14,7 @@ TEXTS = {
     "warning: the gradient of step {step} exploded, the step was skipped ({total} so far)": (
         "警告：第 {step} 步梯度爆炸，已跳过（共 {total} 次）"
     ),
-    # core/recovery.py, core/train.py
+    # core/training/
     "{name} cannot be written: {reason}; the training waits, make room or stop it (it tries again every {seconds} s)": (
         "{name} 无法写入：{reason}；训练暂停等待，请腾出空间，或停止训练（每 {seconds} 秒重试一次）"
     ),

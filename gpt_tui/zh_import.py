@@ -20,7 +20,7 @@ TEXTS: dict[str, str] = {
     "how it was asked, where it was not as its program asks it": "提问的模板；与原程序不同时才需要指定",
     "imported as {run}: {parameters:,} parameters": "已导入为 {run}：{parameters:,} 个参数",
     "imported from: {source}": "导入自：{source}",
-    # core/interop/install.py, core/train.py
+    # core/interop/install.py, core/training/begin.py
     "{run}: there is something of this name already; choose another --run name": (
         "{run}：这个名称已被占用；请换一个 --run 名称"
     ),

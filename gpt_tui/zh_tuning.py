@@ -42,6 +42,7 @@ TEXTS = {
     ),
     # console.py, verdicts.py
     "answering the test rows": "正在回答测试集的问题",
+    "comparing int8 with fp32": "正在比较 int8 与 fp32",
     "test: {rows} answers in {path}, {exact} of them word for word as expected | loss {loss}": (
         "测试集：{rows} 个回答写入 {path}，其中 {exact} 个与预期逐字相同 | 损失 {loss}"
     ),

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from .. import machine
-from ..batches import batches_per_epoch, epoch_order
+from ..batches import epoch_order
 from ..config import Config
 from ..control import Control
 from ..events import Event
@@ -19,7 +19,8 @@ from ..optim import Optimizer
 from ..prepare import Prepared, prepare
 from ..recorder import Recorder
 from ..runs import Run
-from ..train import DTYPES, Trainer
+from ..train import step_event
+from ..training.trainer import DTYPES, Trainer
 from .matmul import SHAPES, peak_rate
 
 #: Of a step. 'data' is the batch made from rows; 'logging' the line of metrics.jsonl, shared by the steps it is for.
@@ -114,7 +115,7 @@ def measure_steps(trainer: Trainer, recorder: Recorder, steps: int, warm: int) -
     rates: list[float] = []
     parts: list[dict[str, float]] = []
     padding: list[float] = []
-    per_epoch = batches_per_epoch(len(rows), training.batch_size)
+    per_epoch = trainer.per_epoch()
     order = epoch_order(rows.lengths, training.batch_size, training.seed, 0)
     for number in range(warm + steps):
         if number and number % per_epoch == 0:
@@ -124,7 +125,7 @@ def measure_steps(trainer: Trainer, recorder: Recorder, steps: int, warm: int) -
         result = trainer.step(order[number % per_epoch], training.lr)
         trainer.progress.step += 1
         begin = time.perf_counter()
-        recorder.write(trainer.step_event(training.lr, result.grad_norm, 0.0, None, per_epoch))
+        recorder.write(step_event(trainer, training.lr, result.grad_norm, 0.0, None))
         clock.seconds["logging"] += (time.perf_counter() - begin) / training.log_interval
         if number >= warm:
             seconds.append(sum(clock.seconds.values()))

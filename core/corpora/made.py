@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ import psutil
 from ..errors import DataError, UserError
 from ..events import Event, State
 from ..events import Progress as ProgressEvent
-from ..storage import file_sha256, fsync_folder, make_private_folder, read_json, remove_tree, write_json
+from ..storage import atomic_folder, file_sha256, make_private_folder, read_json, remove_tree, write_json
 from .reader import SPLITS, Progress, write_reader_corpus
 
 MANIFEST = "manifest.json"
@@ -68,25 +66,15 @@ def make_corpus(recipe: Recipe, cache: Path) -> Generator[Event, None, Path]:
     if _is_whole(folder):
         return folder
     yield State("making_corpus")
-    # A thread of its own may want the same corpus: the app shows the data of the training that it runs.
-    temporary = cache / f".{folder.name}.{os.getpid()}-{threading.get_ident()}.tmp"
     try:
         make_private_folder(cache)
         _clear_leftovers(cache)
-        yield from _write(recipe, temporary)
-        if folder.exists() and not _is_whole(folder):
-            remove_tree(folder)
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            if not _is_whole(folder):  # not another process that was quicker
-                raise
-        fsync_folder(cache)
+        # Another process may be quicker, or another thread: the app shows the data of the training that it runs.
+        with atomic_folder(folder, keep=_is_whole) as temporary:
+            yield from _write(recipe, temporary)
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise DataError("{path}: cannot be written: {reason}", path=str(folder), reason=reason) from None
-    finally:
-        remove_tree(temporary)
     return folder
 
 

@@ -15,6 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from random import Random
 
+from ..storage import atomic_file
 from .reader_compose import GENRES, Question, compose_exercise, compose_passage, compose_question
 from .reader_values import pick, values_of
 
@@ -109,23 +110,10 @@ def _rows(counts: dict[str, int], seed: int) -> Generator[Row, None, None]:
 
 def _write(folder: Path, rows: Generator[Row, None, None], total: int) -> Generator[Progress, None, None]:
     folder.mkdir(parents=True, exist_ok=True)
-    drafts = {split: folder / f".{split}.jsonl.{os.getpid()}.tmp" for split in SPLITS}
-    try:
-        with ExitStack() as stack:
-            files = {
-                split: stack.enter_context(path.open("w", encoding="utf-8", newline="\n"))
-                for split, path in drafts.items()
-            }
-            for done, row in enumerate(rows, 1):
-                files[row.split].write(row.to_json() + "\n")
-                if done % PROGRESS_ROWS == 0 and done < total:
-                    yield Progress(done, total)
-            for file in files.values():
-                file.flush()
-                os.fsync(file.fileno())
-        for split, path in drafts.items():
-            path.replace(folder / f"{split}.jsonl")
-    finally:
-        for path in drafts.values():
-            path.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        files = {split: stack.enter_context(atomic_file(folder / f"{split}.jsonl")) for split in SPLITS}
+        for done, row in enumerate(rows, 1):
+            files[row.split].write((row.to_json() + "\n").encode())
+            if done % PROGRESS_ROWS == 0 and done < total:
+                yield Progress(done, total)
     yield Progress(total, total)

@@ -69,9 +69,13 @@ class ModelEngine:
 
     def runs(self, folder: Path) -> list[Entry]:
         from core.default import read_default
+        from core.errors import RunError
         from core.runs import list_runs
 
-        default = read_default(folder)
+        try:
+            default = read_default(folder)
+        except RunError:  # damaged: the newest run answers, and ``gpt-tui ask`` says what is wrong
+            default = None
         return [
             Entry(
                 run.path,

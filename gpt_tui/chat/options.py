@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.config import Config, Setting, settings
+from core.config import Config
 from core.schema import SamplingConfig
+from core.settings import Setting, settings
 from core.text import printable
 
 from ..i18n import _

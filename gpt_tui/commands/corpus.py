@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ..i18n import _
+from ..sigterm import ended_by_sigterm
 
 #: The corpora that can be made; ``core.corpora.made`` has what writes them.
 NAMES = ("reader",)
@@ -36,7 +37,8 @@ def run(args: argparse.Namespace) -> int:
             raise UserError("{option} {value}: must be at least {least}", option=option, value=value, least=least)
     console = Console(sys.stderr)
     try:
-        with contextlib.closing(write_reader_corpus(args.out, args.train, args.valid, args.seed)) as steps:
+        steps = write_reader_corpus(args.out, args.train, args.valid, args.seed)
+        with ended_by_sigterm(), contextlib.closing(steps):
             for progress in steps:
                 console.progress(progress.done / progress.total, _("{done:,} of {total:,} rows").format(
                     done=progress.done, total=progress.total))  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..i18n import _
 from ..sampling_options import add_checkpoint_argument
+from ..sigterm import ended_by_sigterm
 
 if TYPE_CHECKING:
     from core.runs import LoadedModel, Run
@@ -45,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
 
     from ..format import size
 
-    what = args.export(args)
+    with ended_by_sigterm():
+        what = args.export(args)
     target: Path = args.target
     files = [target] if target.is_file() else list(target.iterdir())
     written = size(sum(file.stat().st_size for file in files))

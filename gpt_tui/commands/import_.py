@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ..i18n import _
+from ..sigterm import ended_by_sigterm
 
 if TYPE_CHECKING:
     from core.events import Event
@@ -109,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ..format import json_line
 
-    with _ended_by_sigterm():
+    with ended_by_sigterm():
         found = _listen(args.start(args))
     if args.json:
         print(json_line({"run": found.name, "path": str(found.path), "report": found.report()}))
@@ -141,18 +140,3 @@ def _listen(events: Generator[Event, None, Run]) -> Run:
             return found
         finally:
             console.clear()
-
-
-@contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the program as an exception would, so that what is half written is taken away."""
-
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        del frame
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..i18n import _
 from ..sampling_options import add_checkpoint_argument
+from ..sigterm import ended_by_sigterm
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_repository(args.repository)
     logged_in = is_logged_in()
-    with tempfile.TemporaryDirectory(prefix="gpt-tui-") as place:
+    with ended_by_sigterm(), tempfile.TemporaryDirectory(prefix="gpt-tui-") as place:
         folder = Path(place) / "model"
         export_hf(*load_for_export(args), folder)
         rows = [(file.name, size(file.stat().st_size)) for file in sorted(folder.iterdir())]

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 def follow(path: Path, console: Any = None) -> None:
     """Print what a headless training prints, from its beginning until nobody trains the run any more."""
     from core.events import Finished, Started, Step
-    from core.storage import FolderLock
+    from core.lock import FolderLock
     from core.text import printable
 
     from ..console import Console, lines

@@ -158,6 +158,10 @@ class RunsPane(Pane):
         if self._ready:
             self._draw()
 
+    def on_resize(self) -> None:
+        if self._ready and self._composed:
+            self._draw_info()  # its text is cut to the width
+
     def _marks(self) -> dict[Path, tuple[str, str]]:
         return dict(zip(self._marked, MARKS, strict=False))
 

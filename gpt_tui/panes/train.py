@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from ..elsewhere import trained_elsewhere
 from ..history import Snapshot
 from ..i18n import _
 from ..messages import StartTraining, WatchRun
+from ..pace import Beat
 from ..widgets.answers import Answers
 from ..widgets.figures import figures, progress_line, state_line
 from ..widgets.plot import Plot
@@ -58,7 +58,8 @@ ACTIONS: tuple[Action, ...] = (
 
 TICKS_BETWEEN_LOOKS = 6  # for runs that others train; of half a second each
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97)
-DRAWING_SHARE = 0.02  # of one core, for plots during a training; one drawing takes about 20 ms at 120×40
+DRAWING_SHARE = 0.01  # of one core, for plots during a training; one drawing takes about 20 ms at 120×40
+LIVELY_SECONDS, QUIET_SECONDS = 0.9, 2.9  # from one drawing of the plots to the next, at least
 
 
 class TrainPane(Pane):
@@ -79,8 +80,8 @@ class TrainPane(Pane):
         self._log_of: Hashable = None
         self._log_count = 0
         self._max: Widget | None = None
-        self._drawn_for: Hashable = None
-        self._next_drawing = 0.0
+        self._plots: list[Plot] = []
+        self._plots_beat = Beat()
         self._elsewhere: Path | None = None
         self._ticks = 0
         remembered = desk.settings.get("plot.smoothing", 0.6) if desk.settings else 0.6
@@ -106,10 +107,11 @@ class TrainPane(Pane):
         self._set_up()
 
     def _set_up(self) -> None:
-        for plot in self.query(Plot):
+        self._plots = list(self.query(Plot))
+        for plot in self._plots:
             plot.smoothing = self._smoothing
         self._log_of, self._log_count, self._max = None, 0, None
-        self._next_drawing = 0.0
+        self._plots_beat.forget()
         self._chosen = self.query_one("#plot-loss", Plot)
         self._chosen.add_class("-chosen")
         self.query_one(Log).border_title = Content.styled(_("log"), "bold")
@@ -177,14 +179,14 @@ class TrainPane(Pane):
     def _is_due(self, snapshot: Snapshot) -> bool:
         """Whether plots and log are to be brought up to date: they cost time that the training could use.
 
-        A change of state is shown at once, new points once a second, or less often where drawing is slow.
+        A change of state is shown at once, new points once a second, or every three where somebody only looks on;
+        less often where drawing is slow.
         """
-        now, state = time.monotonic(), (snapshot.run_path, snapshot.state)
-        if snapshot.active and self._drawn_for == state and now < self._next_drawing:
-            return False
-        cost = sum(plot.cost for plot in self.query(Plot))
-        self._drawn_for, self._next_drawing = state, now + max(0.9, cost / DRAWING_SHARE)
-        return True
+        if not snapshot.active:
+            return True
+        least = QUIET_SECONDS if self.desk.pace.quiet else LIVELY_SECONDS
+        cost = sum(plot.cost for plot in self._plots)
+        return self._plots_beat.due((snapshot.run_path, snapshot.state), max(least, cost / DRAWING_SHARE))
 
     def _show_plots(self, snapshot: Snapshot) -> None:
         version = (snapshot.run_path, len(snapshot.steps), snapshot.steps[-1:], snapshot.evals[-1:])

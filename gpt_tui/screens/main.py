@@ -29,6 +29,7 @@ class MainScreen(Screen[None]):
     def __init__(self, desk: Desk) -> None:
         super().__init__(id="main")
         self.desk = desk
+        self.top_bar = TopBar()
         self.panes: dict[str, Pane] = {}
         self.current = PANES[0][0]
         """Name of the open tab."""
@@ -41,7 +42,7 @@ class MainScreen(Screen[None]):
         return self.panes.get(self.current) or self.panes[PANES[0][0]]
 
     def compose(self) -> ComposeResult:
-        yield TopBar()
+        yield self.top_bar
         with ContentSwitcher(initial=f"pane-{self.current}"):
             yield self._make(self.current)
         yield KeyBar(lambda: [key for action in pane_actions(self.current) for key in action.key.split(",")])
@@ -68,12 +69,12 @@ class MainScreen(Screen[None]):
         if name not in self.panes:
             return
         self.query_one(ContentSwitcher).current = f"pane-{name}"
-        self.query_one(TopBar).mark(name)
+        self.top_bar.mark(name)
         self.panes[name].shown()
 
     async def retranslate(self) -> None:
         """Everything once more, in the language chosen now; the same panes with all they hold."""
-        await self.query_one(TopBar).recompose()
+        await self.top_bar.recompose()
         for pane in self.panes.values():
             await pane.retranslate()
         self.on_resize()

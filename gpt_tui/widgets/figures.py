@@ -56,8 +56,15 @@ def _state_parts(snapshot: Snapshot, recipe: str) -> list[str]:
 
 
 def task_text(task: Progress) -> str:
-    """What is done before the first step, and how far it has come: rows of a corpus, bytes of a download."""
-    words = {"making_corpus": _("making the corpus"), "downloading": _("downloading the data")}
+    """What is done before the first step or after the last, and how far it has come: rows of a corpus, bytes of a
+    download, questions."""
+    words = {
+        "making_corpus": _("making the corpus"),
+        "downloading": _("downloading the data"),
+        "comparing": _("comparing int8 with fp32"),
+        "verifying": _("asking all questions once more"),
+        "answering": _("answering the test rows"),
+    }
     done, total = (size(n) if task.task == "downloading" else f"{n:,}" for n in (task.done, task.total))
     return f"{words.get(task.task, task.task)} {done}" + (f" / {total}" if task.total else "")
 

@@ -12,7 +12,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from core.config import Config, Setting, settings
+from core.config import Config
+from core.settings import Setting, settings
 from core.text import cell_width
 
 from ..i18n import _

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.config import Config, Setting, settings
+from core.config import Config
 from core.errors import ConfigError
+from core.settings import Setting, settings
 from core.text import printable
 
 from ..config_text import value_of

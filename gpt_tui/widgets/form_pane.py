@@ -16,7 +16,7 @@ from textual.css.query import NoMatches
 from textual.message import Message
 from textual.widgets import OptionList, Static
 
-from core.config import Setting
+from core.settings import Setting
 
 from ..estimates import Facts
 from ..messages import ConfigEdited, TrainingEnded, TrainingStarted

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
-from core.config import Setting
+from core.settings import Setting
 from core.text import cell_width, shorten
 
 from ..i18n import _

@@ -6,8 +6,9 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.config import Config, Setting, load_config, settings
+from core.config import Config, load_config
 from core.errors import ConfigError
+from core.settings import Setting, settings
 from core.text import shorten
 
 from ..config_text import differences, headless_command, same_settings, same_value, value_of

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from core.errors import UserError
 from core.tokenizer import Tokenizer, train_bpe, train_char
@@ -22,6 +23,15 @@ TEXTS = [
     "用户:什么是注意力机制？\n助手:",
     "The quick brown fox jumps over the lazy dog; the quick brown fox is quick.",
 ] * 3
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny matrices gain nothing from a second thread; and what a test does to torch's settings ends with it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

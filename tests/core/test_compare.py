@@ -20,6 +20,8 @@ from core.evaluate import Graded, grade
 from core.events import Progress
 from core.records import Record, Turn
 
+from .drained import drained
+
 
 @pytest.mark.parametrize(
     ("gained", "lost", "p"),
@@ -79,12 +81,8 @@ def loaded(answer: Any) -> Any:
 
 
 def run(a: Any, b: Any, records: Sequence[Record] = ROWS) -> tuple[list[Progress], Comparison]:
-    steps, events = compare(loaded(a), loaded(b), records), []
-    while True:
-        try:
-            events.append(next(steps))
-        except StopIteration as end:
-            return events, end.value
+    events, comparison = drained(compare(loaded(a), loaded(b), records))
+    return [event for event in events if isinstance(event, Progress)], comparison
 
 
 @pytest.mark.usefixtures("asked")

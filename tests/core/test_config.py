@@ -11,9 +11,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from core.config import Config, load_config, recipe_names, recipe_path, settings, to_yaml
+from core.config import Config, load_config, recipe_names, recipe_path, to_yaml
 from core.errors import ConfigError
 from core.records import find_data
+from core.settings import settings
 from core.yamlio import load_yaml, parse_yaml
 
 MessageOf = Callable[[Callable[[], object]], "str | None"]

@@ -9,6 +9,7 @@ import platform
 import re
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,3 +176,28 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: object())
     machine.reuse_memory()
     machine.give_back_memory()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's")
+def test_freed_memory_is_kept_where_asked() -> None:
+    """A large piece is given back to the system when it is freed, unless the process has been told to keep it."""
+    code = """
+import ctypes, sys
+from core import machine
+if sys.argv[1] == "reuse":
+    machine.reuse_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+size = 20_000_000
+piece = libc.malloc(ctypes.c_size_t(size))
+ctypes.memset(ctypes.c_void_p(piece), 1, size)
+before = machine.resident_memory()
+libc.free(piece)
+print(before - machine.resident_memory())
+"""
+    given_back = [
+        int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, check=True).stdout)
+        for how in ("reuse", "no")
+    ]
+    assert given_back[0] < 1_000_000
+    assert given_back[1] > 15_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,17 @@ import pytest
 from core.config import Config
 from core.errors import ConfigError, DataError
 from core.events import Event, Notice, State
-from core.prepare import Prepared, make_tokenizer, prepare, tokenizer_texts
+from core.prepare import make_tokenizer, prepare, tokenizer_texts
 from core.records import Record, Turn
 from core.template import TEMPLATES
 from core.tokenizer import Tokenizer
+
+from .drained import drained
 
 WriteRows = Callable[..., Path]
 TRAIN = [{"prompt": f"问题{i}是什么？", "completion": f"答案{i}。"} for i in range(20)]
 LONG = "".join(chr(0x4E00 + 97 * i) for i in range(60))  # no pair of bytes twice: nothing to merge
 VALID = [{"prompt": f"请问问题{i}？", "completion": f"答案{i}。"} for i in range(5)]
-
-
-def run(work: Generator[Event, None, Prepared]) -> tuple[list[Event], Prepared]:
-    events: list[Event] = []
-    while True:
-        try:
-            events.append(next(work))
-        except StopIteration as stop:
-            return events, stop.value
 
 
 @pytest.fixture
@@ -49,7 +42,7 @@ def notices(events: list[Event]) -> list[str]:
 
 
 def test_a_clean_corpus_is_prepared_without_a_word(config: Callable[..., Config]) -> None:
-    events, prepared = run(prepare(config()))
+    events, prepared = drained(prepare(config()))
     assert events == [State("preparing"), State("tokenizing")]
     assert (len(prepared.train), len(prepared.train_records)) == (20, 20)
     assert prepared.valid is not None
@@ -59,7 +52,7 @@ def test_a_clean_corpus_is_prepared_without_a_word(config: Callable[..., Config]
 
 
 def test_the_report_says_what_the_data_is(config: Callable[..., Config]) -> None:
-    _, prepared = run(prepare(config()))
+    _, prepared = drained(prepare(config()))
     report = prepared.report
     assert (report["train_file"], report["valid_file"], report["vocab_size"]) == ("train.jsonl", "valid.jsonl", 270)
     assert (report["train_rows"], report["leaks"]) == (20, 0)
@@ -69,14 +62,14 @@ def test_the_report_says_what_the_data_is(config: Callable[..., Config]) -> None
 
 
 def test_preparing_twice_gives_the_same(config: Callable[..., Config]) -> None:
-    first, second = (run(prepare(config()))[1] for _ in range(2))
+    first, second = (drained(prepare(config()))[1] for _ in range(2))
     assert first.tokenizer.to_json() == second.tokenizer.to_json()
     assert first.train.tokens.tolist() == second.train.tokens.tolist()
     assert first.report == second.report
 
 
 def test_a_small_vocabulary_is_said(config: Callable[..., Config]) -> None:
-    events, prepared = run(prepare(config({"tokenizer.vocab_size": 2000})))
+    events, prepared = drained(prepare(config({"tokenizer.vocab_size": 2000})))
     size = prepared.tokenizer.vocab_size
     assert notices(events) == [
         f"the vocabulary has {size} tokens, not the 2000 asked for: the text has no more pairs to merge"
@@ -84,13 +77,13 @@ def test_a_small_vocabulary_is_said(config: Callable[..., Config]) -> None:
 
 
 def test_duplicates_and_leaks_are_said(config: Callable[..., Config]) -> None:
-    events, prepared = run(prepare(config(train=TRAIN * 2, valid=VALID + TRAIN[:3])))
+    events, prepared = drained(prepare(config(train=TRAIN * 2, valid=VALID + TRAIN[:3])))
     assert notices(events) == [
         "20 of 40 training rows stand there more than once (data.duplicates: drop)",
         "3 validation rows are also trained on (data.leaks: drop)",
     ]
     assert len(prepared.valid_records) == 5
-    events, _ = run(prepare(config({"data.leaks": "keep"}, valid=TRAIN[:3])))
+    events, _ = drained(prepare(config({"data.leaks": "keep"}, valid=TRAIN[:3])))
     (leak,) = [event for event in events if isinstance(event, Notice)]
     assert leak.level == "warning"
 
@@ -98,7 +91,7 @@ def test_duplicates_and_leaks_are_said(config: Callable[..., Config]) -> None:
 def test_cut_and_lost_rows_are_said(config: Callable[..., Config]) -> None:
     """Fault 11: a byte fallback that silently leaves nothing to learn."""
     long = [{"prompt": LONG, "completion": "短"}, {"prompt": "问", "completion": LONG}]
-    events, prepared = run(prepare(config(train=[*TRAIN, *long])))
+    events, prepared = drained(prepare(config(train=[*TRAIN, *long])))
     lost, cut = notices(events)
     assert lost.startswith("train: 1 rows left out, their answers are longer than model.seq_len (")
     assert "train.jsonl:22" in lost
@@ -107,27 +100,27 @@ def test_cut_and_lost_rows_are_said(config: Callable[..., Config]) -> None:
 
 def test_a_corpus_of_lost_rows_is_refused(config: Callable[..., Config]) -> None:
     with pytest.raises(DataError, match="no answer is left to learn from"):
-        run(prepare(config({"model.seq_len": 8}, train=[{"prompt": "问", "completion": LONG}])))
+        drained(prepare(config({"model.seq_len": 8}, train=[{"prompt": "问", "completion": LONG}])))
 
 
 @pytest.mark.parametrize("valid", [[], TRAIN[:2]], ids=["empty", "all leaked"])
 def test_without_validation_rows_there_is_no_best(config: Callable[..., Config], valid: list[Any]) -> None:
-    events, prepared = run(prepare(config(valid=valid)))
+    events, prepared = drained(prepare(config(valid=valid)))
     assert prepared.valid is None
     assert "valid" not in prepared.report
     assert notices(events)[-1] == "no validation rows: the best checkpoint cannot be told, only the last one"
     with pytest.raises(ConfigError, match=r"training\.early_stopping_patience needs validation data"):
-        run(prepare(config({"training.early_stopping_patience": 3}, valid=valid)))
+        drained(prepare(config({"training.early_stopping_patience": 3}, valid=valid)))
 
 
 def test_a_part_of_the_training_rows_serves_for_validation(config: Callable[..., Config]) -> None:
-    _, prepared = run(prepare(config(valid=None)))
+    _, prepared = drained(prepare(config(valid=None)))
     assert (len(prepared.train_records), len(prepared.valid_records)) == (18, 2)
     assert prepared.report["valid_file"] is None
 
 
 def test_the_tokenizer_of_a_run_that_goes_on_is_kept(config: Callable[..., Config], bpe: Tokenizer) -> None:
-    events, prepared = run(prepare(config(), bpe))
+    events, prepared = drained(prepare(config(), bpe))
     assert prepared.tokenizer is bpe
     assert State("tokenizing") not in events
 
@@ -135,15 +128,15 @@ def test_the_tokenizer_of_a_run_that_goes_on_is_kept(config: Callable[..., Confi
 def test_a_tokenizer_may_come_from_a_file(config: Callable[..., Config], bpe: Tokenizer, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(bpe.to_json(), encoding="utf-8")
-    events, prepared = run(prepare(config({"tokenizer.path": str(path), "tokenizer.vocab_size": 5000})))
+    events, prepared = drained(prepare(config({"tokenizer.path": str(path), "tokenizer.vocab_size": 5000})))
     assert prepared.tokenizer.fingerprint() == bpe.fingerprint()
     assert notices(events) == []
     with pytest.raises(DataError, match="no such file"):
-        run(prepare(config({"tokenizer.path": str(tmp_path / "no.json")})))
+        drained(prepare(config({"tokenizer.path": str(tmp_path / "no.json")})))
 
 
 def test_the_tokenizer_learns_from_the_training_rows_only(config: Callable[..., Config]) -> None:
-    _, prepared = run(prepare(config({"tokenizer.kind": "char"}, valid=[{"prompt": "鲸", "completion": "鲸"}])))
+    _, prepared = drained(prepare(config({"tokenizer.kind": "char"}, valid=[{"prompt": "鲸", "completion": "鲸"}])))
     (whale,) = prepared.tokenizer.encode("鲸")
     assert prepared.tokenizer.token_text(whale) == "<unk>"
     assert prepared.tokenizer.decode(prepared.tokenizer.encode("问题")) == "问题"
@@ -162,7 +155,7 @@ def test_texts_are_prepared_too(config: Callable[..., Config], tmp_path: Path, t
     path = tmp_path / "poem.txt"
     path.write_text("春眠不觉晓，处处闻啼鸟。\n" * 40, encoding="utf-8")
     changes = {"data.train": str(path), "data.template": template, "data.stride": 16, "model.seq_len": 32}
-    _, prepared = run(prepare(config(changes, valid=None)))
+    _, prepared = drained(prepare(config(changes, valid=None)))
     assert prepared.valid is not None
     assert len(prepared.train) > len(prepared.valid) > 1
     assert prepared.train.starts[1] == 16

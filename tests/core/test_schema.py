@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from core.config import settings
 from core.schema import DataConfig, ModelConfig, SamplingConfig, Settings, TokenizerConfig, TrainingConfig
+from core.settings import settings
 
 
 def refusal(section: type, **values: Any) -> str:

@@ -13,6 +13,8 @@ from core.errors import ConfigError, DataError
 from core.events import Event, State
 from core.sources import cache_folder, data_file, fetch_data
 
+from .drained import drained
+
 SUM = "0" * 64
 READER = {
     "data": {
@@ -22,18 +24,9 @@ READER = {
 }  # fmt: skip
 
 
-def finish(steps: Generator[Event, None, Config]) -> tuple[list[Event], Config]:
-    events: list[Event] = []
-    while True:
-        try:
-            events.append(next(steps))
-        except StopIteration as end:
-            return events, end.value
-
-
 def test_a_made_corpus_is_made_once_for_all_its_files(tmp_path: Path) -> None:
     config = Config.from_dict(READER)
-    events, found = finish(fetch_data(config, tmp_path))
+    events, found = drained(fetch_data(config, tmp_path))
     assert events.count(State("making_corpus")) == 1
     data = found.data
     for name, rows in ((data.train, 30), (data.valid, 5), (data.valid_unseen, 5)):
@@ -48,14 +41,14 @@ def test_files_of_ones_own_take_the_place_of_made_ones(tmp_path: Path) -> None:
     config = Config.from_dict(READER).update(
         {"data.train": str(own), "data.valid": None, "data.valid_unseen": None}
     )  # fmt: skip
-    events, found = finish(fetch_data(config, tmp_path / "cache"))
+    events, found = drained(fetch_data(config, tmp_path / "cache"))
     assert events == []
     assert found == config
     assert not (tmp_path / "cache").exists()
 
 
 def test_bundled_files_are_found(tmp_path: Path) -> None:
-    _, found = finish(fetch_data(Config(), tmp_path))
+    _, found = drained(fetch_data(Config(), tmp_path))
     assert Path(found.data.train).is_file()
 
 
@@ -70,19 +63,19 @@ def test_a_download_only_where_there_is_no_such_file(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     values = {"train": "sea.txt", "valid": None, "url": "https://example.org/sea.txt", "sha256": SUM}
     config = Config.from_dict({"data": values})
-    events, found = finish(fetch_data(config, tmp_path / "cache"))
+    events, found = drained(fetch_data(config, tmp_path / "cache"))
     assert events == [State("downloading")]
     assert found.data.train == str(tmp_path / "cache" / "sea.txt")
     assert asked == [("https://example.org/sea.txt", SUM, tmp_path / "cache" / "sea.txt")]
     (tmp_path / "sea.txt").write_text("the sea", encoding="utf-8")
-    assert finish(fetch_data(config, tmp_path / "cache"))[1].data.train == "sea.txt"
+    assert drained(fetch_data(config, tmp_path / "cache"))[1].data.train == "sea.txt"
     assert len(asked) == 1
 
 
 def test_without_an_address_a_missing_file_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"sea.txt: no such file here and none bundled"):
-        finish(fetch_data(Config.from_dict({"data": {"train": "sea.txt", "valid": None}}), tmp_path))
+        drained(fetch_data(Config.from_dict({"data": {"train": "sea.txt", "valid": None}}), tmp_path))
 
 
 def test_those_who_do_not_listen_get_the_file_too(tmp_path: Path) -> None:

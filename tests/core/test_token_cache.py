@@ -17,6 +17,8 @@ from core.events import Event, Notice, State
 from core.prepare import Prepared, prepare
 from core.records import RowsOfFile, read_records
 
+from .drained import drained
+
 Rows = list[dict[str, Any]]
 TRAIN: Rows = [{"prompt": f"第 {i} 个问题？", "completion": f"第 {i} 个回答。" * (1 + i % 3)} for i in range(30)]
 VALID: Rows = [{"prompt": f"另一个 {i}？", "completion": f"回答 {i}。"} for i in range(4)]
@@ -31,13 +33,7 @@ class Desk:
 
     def prepare(self, changes: dict[str, Any] | None = None) -> tuple[list[Event], Prepared]:
         files = {"data.train": str(self.train), "data.valid": str(self.valid), "tokenizer.vocab_size": 280}
-        steps = prepare(Config().update({**files, **(changes or {})}), cache=self.cache)
-        events = []
-        while True:
-            try:
-                events.append(next(steps))
-            except StopIteration as end:
-                return events, end.value
+        return drained(prepare(Config().update({**files, **(changes or {})}), cache=self.cache))
 
     def from_cache(self, changes: dict[str, Any] | None = None) -> bool:
         return State("tokenizing") not in self.prepare(changes)[0]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.config import settings
+from core.settings import settings
 
 Cli = Callable[..., Any]
 

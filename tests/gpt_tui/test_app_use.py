@@ -156,6 +156,17 @@ def test_a_corpus_being_made_is_a_start_with_a_bar() -> None:
     assert history.snapshot().task is None
 
 
+def test_the_questions_at_the_end_have_a_bar() -> None:
+    history = History()
+    history.take(State("verifying", 40))
+    history.take(Progress("verifying", 150, 600, 40))
+    snapshot = history.snapshot()
+    assert "150 / 600" in state_line(snapshot, "teacher", 80).plain
+    assert " 25 %" in progress_line(snapshot, 80).plain
+    history.take(State("done", 40))
+    assert history.snapshot().task is None
+
+
 def test_what_a_text_model_writes_is_shown(tmp_path: Path) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any]) -> None:
         samples = tuple(Sample(10 * n, n, "灯湾是个小镇，", f"第{n}段\n\x1b[31m下一行") for n in (1, 2))

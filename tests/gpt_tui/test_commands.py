@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from core.checkpoint import load, newest, save
-from core.runs import FolderLock
+from core.lock import FolderLock
 from core.tokenizer import Tokenizer
 from gpt_tui import cli
 

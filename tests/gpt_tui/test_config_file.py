@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from core.config import Config, load_config, settings
+from core.config import Config, load_config
 from core.errors import ConfigError
+from core.settings import settings
 from core.yamlio import parse_scalar
 from gpt_tui.config_file import edited_text, save_config, save_recipe
 from gpt_tui.config_text import (

@@ -10,7 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from core.config import load_config, settings
+from core.config import load_config
+from core.settings import settings
 from gpt_tui import i18n
 from gpt_tui.app import GptApp
 from gpt_tui.config_text import same_settings

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from core.storage import FolderLock
+from core.lock import FolderLock
 from gpt_tui.elsewhere import RECENT_SECONDS, last_change, trained_elsewhere
 
 

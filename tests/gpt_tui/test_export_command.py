@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -84,3 +87,23 @@ def test_wrong_usage(arguments: str, capsys: pytest.CaptureFixture[str]) -> None
         main(["--lang", "en", *arguments.split()])
     assert caught.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGTERM")
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize(
+    "command",
+    ["export hf tiny out", "export gguf tiny out.gguf", "export bundle tiny out.zip", "push tiny me/tiny --dry-run",
+     "corpus make reader --train 9 --valid 3 --out out"],
+)  # fmt: skip
+def test_nothing_half_written_is_left_by_a_sigterm(
+    gpt_tui: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """It comes while the first file is flushed to the disk."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "work"))
+    monkeypatch.setattr(os, "fsync", lambda fd: os.kill(os.getpid(), signal.SIGTERM))
+    done = gpt_tui(*command.split())
+    assert (done.code, done.out) == (143, "")
+    assert [path for path in Path().rglob("*") if path.name != "out"] == []
+    assert signal.getsignal(signal.SIGTERM) is before

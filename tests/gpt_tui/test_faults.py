@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from core import checkpoint, recovery
+from core import checkpoint
 from core.events import Notice
+from core.training import disk
+from core.training.recovery import out_of_memory
 from gpt_tui import i18n, zh
 from gpt_tui.failure import explain
 
@@ -82,11 +84,11 @@ def test_ctrl_c_while_the_disk_is_full(gpt_tui: Cli, qa: Path, helpers: Any, mon
             raise OSError(errno.ENOSPC, "No space left on device")
         return save(folder, *rest)
 
-    def wait(disk: recovery.Disk) -> None:
+    def wait(_: disk.Disk) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(checkpoint, "save", full)
-    monkeypatch.setattr(recovery.Disk, "_wait", wait)
+    monkeypatch.setattr(disk.Disk, "_wait", wait)
     options = ["--data", qa, "--run", "a", "--steps", "6", *helpers.tiny, "--set", "training.save_interval=2"]
     done = gpt_tui("--no-ui", "train", *options)
     assert done.code == 130
@@ -120,7 +122,7 @@ def test_the_app_pauses_and_goes_on_as_asked(
         return save(folder, *rest)
 
     monkeypatch.setattr(checkpoint, "save", refuse)
-    monkeypatch.setattr(recovery, "TRY_AGAIN", 1e9)
+    monkeypatch.setattr(disk, "TRY_AGAIN", 1e9)
     overrides = [item.removeprefix("--set=") for item in helpers.tiny]
     overrides += [f"data.train={qa}", "data.valid=null", "data.verify_rows=0", "training.max_steps=4"]
     session = Session()
@@ -150,7 +152,7 @@ def test_no_memory_is_one_line(gpt_tui: Cli, trained: Path, monkeypatch: pytest.
 
 
 def test_what_the_app_says_about_faults() -> None:
-    assert "training.micro_batch" in explain(recovery.out_of_memory()).advice
+    assert "training.micro_batch" in explain(out_of_memory()).advice
     assert explain(MemoryError()).cause == "the memory is used up"
 
 

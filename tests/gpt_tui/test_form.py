@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.config import Config, load_config, settings
+from core.config import Config, load_config
+from core.settings import settings
 from core.text import printable
 from gpt_tui import i18n
 from gpt_tui.desk import Desk

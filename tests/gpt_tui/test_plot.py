@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 
 from core.text import cell_width
 from gpt_tui.curves import Series
-from gpt_tui.widgets.plot import Plot, draw
+from gpt_tui.widgets.canvas import draw
+from gpt_tui.widgets.plot import Plot
 
 
 class PlotApp(App[None]):

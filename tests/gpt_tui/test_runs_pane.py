@@ -17,8 +17,8 @@ from textual.widgets import Static
 import gpt_tui
 from core.config import load_config, to_yaml
 from core.events import Eval, Event, RolledBack, Started, State, Step
+from core.lock import FolderLock
 from core.runs import list_runs
-from core.storage import FolderLock
 from core.text import cell_width
 from gpt_tui import i18n
 from gpt_tui.desk import Desk

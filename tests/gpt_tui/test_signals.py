@@ -123,7 +123,7 @@ def test_a_stopped_training_is_saved_and_goes_on(
 def test_a_stopped_training_says_how_to_go_on(
     gpt_tui: Cli, qa: Path, helpers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.train import Trainer
+    from core.training.trainer import Trainer
 
     real = Trainer.step
 

@@ -16,7 +16,8 @@ import pytest
 
 from core import events
 from core.checkpoint import newest, verify
-from core.runs import FolderLock, Run
+from core.lock import FolderLock
+from core.runs import Run
 from gpt_tui import cli
 
 Cli = Callable[..., Any]
@@ -404,7 +405,8 @@ def test_a_disk_that_is_broken_at_the_end_is_an_error(train: Cli, monkeypatch: p
 def test_a_loss_that_is_no_number_is_an_error(train: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     import math
 
-    from core.train import StepResult, Trainer
+    from core.training.result import StepResult
+    from core.training.trainer import Trainer
 
     monkeypatch.setattr(Trainer, "step", lambda *_: StepResult(math.nan, 1, 1, 1.0, "loss"))
     done = train("--run", "a")

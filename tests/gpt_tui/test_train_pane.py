@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 from textual.widgets import Log, Static
 
 from core.errors import DataError
-from core.storage import FolderLock
+from core.lock import FolderLock
 from core.text import cell_width
 from gpt_tui.app import GptApp
 from gpt_tui.desk import Desk

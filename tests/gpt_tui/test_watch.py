@@ -32,7 +32,7 @@ from core.events import (
     Step,
     Verified,
 )  # fmt: skip
-from core.storage import FolderLock
+from core.lock import FolderLock
 from gpt_tui.cli import main
 from gpt_tui.commands.watch import follow, run
 from gpt_tui.console import Console, lines

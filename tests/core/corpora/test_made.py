@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,9 @@ import pytest
 from core.corpora import made
 from core.corpora.made import FILES, MANIFEST, Recipe, corpus_of, make_corpus
 from core.errors import DataError
-from core.events import Event, Progress, State
+from core.events import Progress, State
 
-
-def finish(steps: Generator[Event, None, Path]) -> tuple[list[Event], Path]:
-    """All events, and the folder."""
-    events: list[Event] = []
-    while True:
-        try:
-            events.append(next(steps))
-        except StopIteration as end:
-            return events, end.value
-
+from ..drained import drained
 
 RECIPE = Recipe("reader", 60, 10, 7)
 
@@ -38,7 +28,7 @@ def test_a_name_of_a_made_corpus() -> None:
 
 
 def test_it_is_made_once(tmp_path: Path) -> None:
-    events, folder = finish(make_corpus(RECIPE, tmp_path / "cache"))
+    events, folder = drained(make_corpus(RECIPE, tmp_path / "cache"))
     assert events[0] == State("making_corpus")
     last = events[-1]
     assert isinstance(last, Progress)
@@ -46,13 +36,13 @@ def test_it_is_made_once(tmp_path: Path) -> None:
     assert [len((folder / name).read_text("utf-8").splitlines()) for name in FILES] == [60, 10, 10]
     assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name]
     before = (folder / MANIFEST).stat().st_mtime_ns
-    assert finish(make_corpus(RECIPE, tmp_path / "cache")) == ([], folder)
+    assert drained(make_corpus(RECIPE, tmp_path / "cache")) == ([], folder)
     assert (folder / MANIFEST).stat().st_mtime_ns == before
 
 
 def test_it_shows_at_most_twenty_times_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.corpora.reader.PROGRESS_ROWS", 1)
-    events, _ = finish(make_corpus(RECIPE, tmp_path))
+    events, _ = drained(make_corpus(RECIPE, tmp_path))
     assert 10 <= len(events) - 1 <= 20
 
 
@@ -69,7 +59,7 @@ def test_other_numbers_or_another_generator_make_another(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing", "no manifest", "a manifest of something else"])
 def test_a_damaged_one_is_made_anew(tmp_path: Path, damage: str) -> None:
-    _, folder = finish(make_corpus(RECIPE, tmp_path))
+    _, folder = drained(make_corpus(RECIPE, tmp_path))
     file, manifest = folder / "train.jsonl", folder / MANIFEST
     whole = file.read_bytes()
     if damage == "cut":
@@ -82,7 +72,7 @@ def test_a_damaged_one_is_made_anew(tmp_path: Path, damage: str) -> None:
         manifest.unlink()
     else:
         manifest.write_text("[3]", encoding="utf-8")
-    events, again = finish(make_corpus(RECIPE, tmp_path))
+    events, again = drained(make_corpus(RECIPE, tmp_path))
     assert events
     assert again == folder
     assert file.read_bytes() == whole
@@ -100,19 +90,19 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / f".{RECIPE.folder_name()}.{2**22 + 7}.tmp").mkdir()
     mine = tmp_path / f".other.{os.getpid()}.tmp"
     mine.mkdir()
-    _, folder = finish(make_corpus(RECIPE, tmp_path))
+    _, folder = drained(make_corpus(RECIPE, tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([mine.name, folder.name])
 
 
 def test_another_process_may_be_quicker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, elsewhere = finish(make_corpus(RECIPE, tmp_path / "a"))
+    _, elsewhere = drained(make_corpus(RECIPE, tmp_path / "a"))
 
     def rename(source: Path, target: Path) -> None:
         elsewhere.replace(target)
         raise OSError(39, "Directory not empty")
 
-    monkeypatch.setattr("core.corpora.made.os.rename", rename)
-    _, folder = finish(make_corpus(RECIPE, tmp_path / "b"))
+    monkeypatch.setattr("os.rename", rename)
+    _, folder = drained(make_corpus(RECIPE, tmp_path / "b"))
     assert json.loads((folder / MANIFEST).read_text("utf-8"))["corpus"] == "reader"
     assert [path.name for path in (tmp_path / "b").iterdir()] == [folder.name]
 
@@ -123,5 +113,5 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("core.corpora.made.write_json", full)
     with pytest.raises(DataError, match=r"reader-60-.*: cannot be written: No space left on device"):
-        finish(make_corpus(RECIPE, tmp_path))
+        drained(make_corpus(RECIPE, tmp_path))
     assert list(tmp_path.iterdir()) == []

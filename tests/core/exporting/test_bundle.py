@@ -25,17 +25,12 @@ from core.interop.bundle import MAX_MEMBERS, export_bundle, import_bundle
 from core.runs import Run, find_run, load_model
 from core.tokenizer import Tokenizer
 
+from ..drained import drained
 from .conftest import MakeRun, write_run
 
 
 def imported(file: Path, runs: Path, name: str | None = None) -> Run:
-    steps = import_bundle(file, runs, name)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            run: Run = end.value
-            return run
+    return drained(import_bundle(file, runs, name))[1]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

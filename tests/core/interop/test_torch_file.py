@@ -104,7 +104,10 @@ def test_a_program_in_it_is_not_run(tmp_path: Path, old: bool, place: str) -> No
     assert trap.exists()
 
 
-@pytest.mark.parametrize("function", [eval, getattr, setattr, print, torch.load, torch.nn.Linear], ids=str)
+# An address in a name would differ between the processes that the suite runs in.
+@pytest.mark.parametrize(
+    "function", [eval, getattr, setattr, print, torch.load, torch.nn.Linear], ids=lambda function: function.__name__
+)
 def test_no_function_can_be_called(tmp_path: Path, function: Any) -> None:
     with pytest.raises(CheckpointError, match="refused"):
         read_torch_file(write(tmp_path / "a.pt", {"a": Runs(function, "1")}))

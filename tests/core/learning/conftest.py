@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from core.config import Config
 from core.control import Control
@@ -17,7 +16,10 @@ from core.events import Eval, Event, Probe, Step
 from core.prepare import Prepared, prepare
 from core.recorder import Recorder
 from core.runs import Run
-from core.train import Trainer, train
+from core.train import train
+from core.training.trainer import Trainer
+
+from ..drained import drained
 
 TRAIN = [
     ("什么是鲸？", "鲸是生活在海里的哺乳动物。"),
@@ -138,13 +140,7 @@ class Lab:
         pytest.fail(f"the training did not fail: {events[-1]}")
 
     def prepared(self, changes: Mapping[str, Any] | None = None) -> Prepared:
-        steps = prepare(self.config(changes))
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                result: Prepared = end.value
-                return result
+        return drained(prepare(self.config(changes)))[1]
 
     def trainer(self, changes: Mapping[str, Any] | None = None) -> Trainer:
         """A trainer with model and data, before its first step."""
@@ -200,18 +196,9 @@ def no_flush(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda fd: None)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The tests share their cores with others; and what a test does to torch's settings ends with it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The loop's own clock replaced; nothing else sees it."""
     found = Clock()
-    monkeypatch.setattr("core.train.time", found)
+    monkeypatch.setattr("core.training.pace.time", found)
     return found

@@ -207,7 +207,7 @@ def test_the_engine_needs_no_screen(python: Any) -> None:
 import sys, json
 import core
 light = sorted({"torch", "numpy", "tokenizers"} & set(sys.modules))
-import core.train, core.generate, core.finish, core.evaluate, core.doctor, core.runs
+import core.train, core.generate, core.training.finish, core.evaluate, core.doctor, core.runs
 screens = ("gpt_tui", "textual", "rich", "click", "plotext")
 names = [name for name in core.__all__ if type(getattr(core, name)).__name__ == "module"]
 print(json.dumps([light, names, sorted(name for name in sys.modules if name.partition(".")[0] in screens)]))

@@ -6,18 +6,20 @@ import errno
 import hashlib
 import json
 import platform
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from core import checkpoint, finish
+from core import checkpoint
 from core.config import Config
 from core.control import Control
 from core.evaluate import Graded
-from core.events import Eval, Event, Finished, Notice, Probe, Quantized, Saved, State, Step, Verified
+from core.events import Eval, Event, Finished, Notice, Probe, Progress, Quantized, Saved, State, Step, Verified
 from core.quantize import is_quantized
+from core.training import finish
 
 Lab = Any
 
@@ -101,7 +103,7 @@ def test_the_report_names_the_data(lab: Lab) -> None:
 
 
 def test_a_number_that_is_none_does_not_spoil_the_report(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.train.evaluate_loss", lambda *_: float("nan"))
+    monkeypatch.setattr("core.training.validation.evaluate_loss", lambda *_: float("nan"))
     lab.train(FULL)
     report = read_report(lab)
     assert report["eval_loss"] is None
@@ -162,8 +164,9 @@ def graded_as(monkeypatch: pytest.MonkeyPatch, verdict: str = "EXACT") -> list[l
     """Answer without a model; returns which questions were asked."""
     asked: list[list[str]] = []
 
-    def ask(model: Any, config: Any, prepared: Any, records: Any) -> list[Graded]:
+    def ask(model: Any, config: Any, prepared: Any, records: Any) -> Generator[int, None, list[Graded]]:
         asked.append([record.prompt for record in records])
+        yield len(records)
         return [Graded(r.prompt, r.completion, r.completion, verdict, r.kind) for r in records]
 
     monkeypatch.setattr(finish, "_ask", ask)
@@ -174,6 +177,17 @@ def test_of_many_questions_an_even_sample_is_asked(lab: Lab, monkeypatch: pytest
     asked = graded_as(monkeypatch)
     lab.train({**FULL, "training.int8": False, "data.verify_rows": 4})
     assert asked == [[q for q, _ in lab.VALID], [lab.TRAIN[i][0] for i in (0, 3, 6, 9)]]
+
+
+def test_how_far_the_questions_have_come(lab: Lab) -> None:
+    events = lab.train(FULL)
+    (verified,) = lab.of(Verified, events)
+    total = sum(part["total"] for part in verified.parts.values())
+    told = [(e.task, e.done, e.total) for e in lab.of(Progress, events)]
+    pairs = 2 * len(lab.VALID)
+    assert told == [("comparing", n, pairs) for n in range(1, pairs + 1)] + [
+        ("verifying", n, total) for n in range(1, total + 1)
+    ]
 
 
 def test_no_verification_where_none_is_wanted(lab: Lab) -> None:
@@ -232,7 +246,8 @@ def test_int8_checkpoint_and_its_figures(lab: Lab) -> None:
 def test_agreement_is_the_share_of_equal_answers(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    def ask(model: Any, config: Any, prepared: Any, records: Any) -> list[Graded]:
+    def ask(model: Any, config: Any, prepared: Any, records: Any) -> Generator[int, None, list[Graded]]:
+        yield len(records)
         seen.append(model)
         other = len(seen) == 2
         answers = ["b" if other and i == 0 else "a" for i in range(len(records))]

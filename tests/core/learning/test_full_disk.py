@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from core import checkpoint, recovery, storage
+from core import checkpoint, lock, storage
 from core.control import Control
 from core.errors import RunError
 from core.events import Event, Finished, Notice, Saved, State, Step
+from core.training import disk as disk_module
 
 Lab = Any
 CHANGES: dict[str, Any] = {
@@ -35,7 +36,7 @@ class FullDisk:
         self.when = when
         for name in ("mkdir", "rename", "replace", "fsync"):
             patch.setattr(os, name, self.watched(name, getattr(os, name)))
-        for module in (checkpoint, storage):
+        for module in (checkpoint, lock, storage):
             patch.setattr(module, "open", self.open, raising=False)
 
     def touch(self, what: str, path: object) -> None:
@@ -96,8 +97,8 @@ def full_from_event(patch: pytest.MonkeyPatch, what: str, path: str) -> list[boo
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits in a test; what is tried again is so because a test asks for it."""
-    monkeypatch.setattr(recovery, "TRY_AGAIN", 0.0)
-    monkeypatch.setattr(recovery, "LOOK", 0.001)
+    monkeypatch.setattr(disk_module, "TRY_AGAIN", 0.0)
+    monkeypatch.setattr(disk_module, "LOOK", 0.001)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux")
@@ -180,23 +181,23 @@ def test_it_tries_again_by_itself(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_it_tries_again_when_there_is_room(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "TRY_AGAIN", 1e9)
-    free = iter(range(0, 10**9, recovery.ROOM // 3))
-    monkeypatch.setattr(recovery.Disk, "_free", lambda self: next(free))
+    monkeypatch.setattr(disk_module, "TRY_AGAIN", 1e9)
+    free = iter(range(0, 10**9, disk_module.ROOM // 3))
+    monkeypatch.setattr(disk_module.Disk, "_free", lambda self: next(free))
     full = full_from_event(monkeypatch, "write", "step-00000004")
-    real = recovery.Disk._wait
+    real = disk_module.Disk._wait
 
-    def wait(disk: recovery.Disk) -> None:
+    def wait(disk: disk_module.Disk) -> None:
         real(disk)
         full[0] = False
 
-    monkeypatch.setattr(recovery.Disk, "_wait", wait)
+    monkeypatch.setattr(disk_module.Disk, "_wait", wait)
 
     def on(event: Event) -> None:
         full[0] = full[0] or (isinstance(event, Step) and event.step == 4)
 
     events = lab.train(CHANGES, on=on)
-    assert next(free) >= 4 * (recovery.ROOM // 3)
+    assert next(free) >= 4 * (disk_module.ROOM // 3)
     assert events[-1].reason == "max_steps"
 
 
@@ -214,8 +215,8 @@ def test_a_wait_is_not_training_time(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
         monotonic = perf_counter
 
     clock = Late()
-    monkeypatch.setattr("core.train.time", type("T", (), {"perf_counter": clock.perf_counter, "time": lambda: 0.0}))
-    monkeypatch.setattr("core.recovery.time", clock)
+    monkeypatch.setattr("core.training.pace.time", clock)
+    monkeypatch.setattr("core.training.disk.time", clock)
 
     def on(event: Event) -> None:
         full[0] = full[0] or (isinstance(event, Step) and event.step == 2)
@@ -286,7 +287,7 @@ def test_the_last_checkpoint_waits_too(lab: Lab, monkeypatch: pytest.MonkeyPatch
 
     changes = dict(CHANGES)
     if reason == "early_stopping":
-        monkeypatch.setattr("core.train.evaluate_loss", lambda *_: 1.0)
+        monkeypatch.setattr("core.training.validation.evaluate_loss", lambda *_: 1.0)
         changes |= {"training.max_steps": 50, "training.early_stopping_patience": 1}
     assert lab.train(changes, on=on)[-1].reason == reason
     assert lab.run().load().step == 6

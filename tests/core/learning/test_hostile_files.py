@@ -79,19 +79,18 @@ CONTENTS: dict[str, bytes] = {
     "a key twice": b'{"prompt": "a", "prompt": "b", "completion": "c"}\n',
     "nothing": b"",
 }
-SIZE = 3 * 10**9  # bytes; a hole, that takes no room on the disk
 
 
-def big(path: Path) -> None:
-    """Three gigabytes without a line break."""
+def big(path: Path, size: int) -> None:
+    """So many bytes without a line break: a hole, that takes no room on the disk."""
     with open(path, "wb") as file:
         file.write(b'{"prompt": "')
-        file.truncate(SIZE)
+        file.truncate(size)
 
 
 THINGS: dict[str, Callable[[Path], object]] = {
     **{name: lambda path, data=data: path.write_bytes(data) for name, data in CONTENTS.items()},
-    "one line of 3 GB": big,
+    "one line of 300 MB": lambda path: big(path, 300_000_000),
     "a folder": Path.mkdir,
     "a FIFO": os.mkfifo,
     "a device": lambda path: path.symlink_to("/dev/zero"),
@@ -156,7 +155,7 @@ def test_every_reader_takes_or_refuses_everything(inside: Path, reader: str, mes
                                     "metrics.jsonl", "state.json"])  # fmt: skip
 def test_a_line_of_gigabytes_takes_no_gigabytes(inside: Path, reader: str) -> None:
     path = inside / reader
-    big(path)
+    big(path, 3_000_000_000)
     tracemalloc.start()
     try:
         READERS[reader](path)

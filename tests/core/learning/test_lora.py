@@ -19,6 +19,7 @@ from core.lora import LoraLinear, add_lora
 from core.model import GPT
 from core.runs import load_model
 from core.schema import LORA_TARGETS, LoraConfig
+from core.training.saving import state_of
 from core.tuning import limit_training
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def test_what_is_saved_is_the_sum_that_was_trained(lab: Lab, dtype: str) -> None
         trainer.step(np.arange(4), 1e-2)
     folder = lab.folder / "saved"
     weights = trainer.weights()
-    checkpoint.save(folder, trainer.state(), trainer.prepared.tokenizer.to_json(), weights)
+    checkpoint.save(folder, state_of(trainer), trainer.prepared.tokenizer.to_json(), weights)
     loaded = load_model(folder)
     assert set(weights) == set(dict(loaded.model.named_parameters()))
     tokens = torch.randint(5, 200, (3, 20), generator=torch.Generator().manual_seed(0))

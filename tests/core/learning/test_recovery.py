@@ -12,7 +12,8 @@ from core.errors import ConfigError, DataError, RunError
 from core.events import Notice, RolledBack, Skipped, Started, Step
 from core.machine import is_out_of_memory
 from core.model import GPT
-from core.recovery import fault_of, no_room, usual_length
+from core.training.disk import no_room
+from core.training.result import fault_of, usual_length
 
 Lab = Any
 #: What torch and Python raise when there is no memory.
@@ -117,7 +118,7 @@ def test_no_memory_elsewhere_is_a_clear_failure_too(lab: Lab, monkeypatch: pytes
     def evaluate(*_: Any) -> float:
         raise NO_MEMORY[1]
 
-    monkeypatch.setattr("core.train.evaluate_loss", evaluate)
+    monkeypatch.setattr("core.training.validation.evaluate_loss", evaluate)
     _, error = lab.failing({"training.eval_interval": 2, "training.save_interval": 1})
     assert str(error).startswith("the memory is used up (")
     assert lab.run().load().step == 1

@@ -149,7 +149,7 @@ def test_stopped_and_resumed(lab: Lab) -> None:
 def test_patience_and_the_best_survive(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def evaluations(*losses: float) -> None:
         left = iter(losses)
-        monkeypatch.setattr("core.train.evaluate_loss", lambda *_: next(left))
+        monkeypatch.setattr("core.training.validation.evaluate_loss", lambda *_: next(left))
 
     changes = {"training.max_steps": 50, "training.eval_interval": 2, "training.save_interval": 2}
     changes |= {"training.early_stopping_patience": 3, "training.dtype": "fp32"}

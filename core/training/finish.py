@@ -1,32 +1,89 @@
-"""After the last step: the int8 checkpoint, the questions asked once more, and the report to hand in."""
+"""After the last step: the final checkpoint, its int8 twin, the questions asked once more, the report to hand in."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from . import checkpoint, machine
-from .config import Config
-from .evaluate import Graded, ask_in_order, questions_of, summary, summary_by_kind
-from .events import Event, Notice, Quantized, Saved, State, Verified
-from .figures import draw_run
-from .generate import answer
-from .model import GPT
-from .prepare import Prepared
-from .quantize import quantize_weights
-from .records import Record
-from .recovery import Disk
-from .responses import write_responses
-from .runs import LoadedModel, Run, load_model
+from .. import checkpoint, machine, tuning
+from ..config import Config
+from ..evaluate import Graded, ask_in_order, questions_of, summary, summary_by_kind, told
+from ..events import Event, Finished, Notice, Quantized, Saved, State, Verified
+from ..figures import draw_run
+from ..generate import answer
+from ..model import GPT
+from ..prepare import Prepared
+from ..quantize import quantize_weights
+from ..records import Record
+from ..responses import write_responses
+from ..runs import LoadedModel, Run, load_model
+from .disk import Disk
+from .saving import save
+from .trainer import Trainer
+from .validation import evaluate, sample
 
 #: Questions on which int8 and fp32 are compared: enough for a share within 5 points, little enough for 1 s.
 AGREEMENT_QUESTIONS = 100
-
-
 #: Questions answered one by one for the rate that a person in a chat would see.
 RATE_QUESTIONS = 8
+
+
+def wrap_up(trainer: Trainer, reason: str) -> Iterator[Event]:
+    """Evaluate, save, and, unless the user stopped it, verify and report."""
+    progress, control = trainer.progress, trainer.control
+    if progress.evaluated != progress.step and not control.stop:
+        yield from evaluate(trainer)
+    if not control.stop:
+        yield from sample(trainer)
+    if trainer.saved_step != progress.step:
+        yield from save(trainer, final=True)
+    if not control.stop:
+        report = report_of(trainer, reason)
+        del trainer.model, trainer.optimizer  # what follows reads the checkpoint back and needs the room
+        trainer.disk.meanwhile = lambda: None  # nothing is left to hand out copies of
+        machine.give_back_memory()
+        yield from finish_run(trainer.run, trainer.config, trainer.prepared, report, trainer.disk)
+    yield State("done", progress.step)
+    yield finished(trainer, reason)
+
+
+def report_of(trainer: Trainer, reason: str) -> dict[str, Any]:
+    """What ``report.json`` says about the training itself."""
+    progress = trainer.progress
+    parameters, learning = tuning.count(trainer.model)
+    return {
+        "run": trainer.run.name,
+        "recipe": trainer.config.recipe,
+        "start": trainer.origin,
+        "reason": reason,
+        "steps": progress.step,
+        "epochs": progress.epoch + progress.batch / trainer.per_epoch(),
+        "tokens": progress.tokens,
+        "train_seconds": progress.elapsed,
+        "seed": trainer.config.training.seed,
+        "parameters": parameters,
+        "learning_parameters": learning,
+        "loss": progress.train_loss(),
+        "eval_loss": progress.last_eval,
+        "best_loss": progress.best_loss,
+        "best_step": progress.best_step,
+        "skipped_steps": progress.skipped,
+        "probes": progress.probes,
+        "dtype": trainer.dtype_name,
+        "device": trainer.device,
+        "threads": trainer.threads,
+    }
+
+
+def finished(trainer: Trainer, reason: str) -> Finished:
+    """The last event of a training that ended by itself or was stopped."""
+    progress = trainer.progress
+    return Finished(
+        reason, progress.step, progress.elapsed, trainer.pace.total(), progress.train_loss(),
+        progress.best_loss, progress.best_step,
+    )  # fmt: skip
 
 
 def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, Any], disk: Disk) -> Iterator[Event]:
@@ -41,8 +98,10 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
     if asked:
         yield State("verifying", step)
         parts: dict[str, Any] = {}
+        total, done = sum(len(records) for _, records in asked), 0
         for name, records in asked:
-            graded = _ask(loaded.model, config, prepared, records)
+            graded = yield from told(_ask(loaded.model, config, prepared, records), "verifying", total, step, done)
+            done += len(records)
             parts[name] = summary(graded)
             kinds = summary_by_kind(graded)
             if kinds:
@@ -79,7 +138,9 @@ def _parts(prepared: Prepared, limit: int) -> Iterator[tuple[str, list[Record]]]
             yield name, questions
 
 
-def _ask(model: GPT, config: Config, prepared: Prepared, records: Sequence[Record]) -> list[Graded]:
+def _ask(
+    model: GPT, config: Config, prepared: Prepared, records: Sequence[Record]
+) -> Generator[int, None, list[Graded]]:
     """In the order of the records."""
     return ask_in_order(model, prepared.tokenizer, prepared.template, config.sampling, records)
 
@@ -103,10 +164,15 @@ def _write_int8(
     small = load_model(folder)
     yield Saved(loaded.step, str(folder), "int8", small.bytes)
     records = next((r for _, r in _parts(prepared, AGREEMENT_QUESTIONS)), [])
-    models = (loaded, small)
     # Compared row by row: the same instruction may come with many inputs.
-    answers = [[g.answer for g in _ask(m.model, m.config, prepared, records)] for m in models]
-    rates = [_decode_rate(model, records[:RATE_QUESTIONS]) for model in models]
+    answers: list[list[str]] = []
+    rates: list[float] = []
+    for model in (loaded, small):
+        asking = _ask(model.model, model.config, prepared, records)
+        before = len(answers) * len(records)
+        graded = yield from told(asking, "comparing", 2 * len(records), loaded.step, before)
+        answers.append([item.answer for item in graded])
+        rates.append(_decode_rate(model, records[:RATE_QUESTIONS]))
     same = sum(one == other for one, other in zip(*answers, strict=True))
     event = Quantized(
         loaded.step, str(folder), small.bytes, loaded.bytes, same / len(answers[0]) if answers[0] else 1.0,

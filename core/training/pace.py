@@ -1,0 +1,60 @@
+"""The training's clock: seconds trained, tokens a second, and how long it still takes."""
+
+from __future__ import annotations
+
+import time
+
+from .disk import Disk
+
+WARM_STEPS = 5  # the first steps allocate memory and would make every estimate of the time left too long
+
+
+class Pace:
+    """A clock that stands still while the training waits for room on the disk."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._began = time.perf_counter()
+        self.start(0)
+
+    def start(self, step: int) -> None:
+        """Of the loop, before the step after ``step``."""
+        self._first_step = step
+        self._lap = self._now()
+        self._warm: tuple[float, float] | None = None  # (elapsed, share) after the first steps
+        self._seconds, self._tokens = 0.0, 0  # in steps of this log interval
+
+    def total(self) -> float:
+        """Seconds since the training began, pauses and preparations included."""
+        return time.perf_counter() - self._began
+
+    def lap(self) -> float:
+        """Seconds since the last lap."""
+        before, self._lap = self._lap, self._now()
+        return self._lap - before
+
+    def begin_step(self) -> None:
+        self._step_began = time.perf_counter()
+
+    def end_step(self, tokens: int) -> None:
+        self._seconds += time.perf_counter() - self._step_began
+        self._tokens += tokens
+
+    def take_rate(self) -> float:
+        """Tokens per second in the steps since the last call."""
+        rate = self._tokens / self._seconds if self._seconds > 0 else 0.0
+        self._seconds, self._tokens = 0.0, 0
+        return rate
+
+    def eta(self, step: int, elapsed: float, share: float) -> float | None:
+        """Seconds left when ``share`` (0..1) of the budget is used, at the rate since the first steps; None before
+        that. To be asked after every step."""
+        if self._warm is None:
+            if step - self._first_step >= WARM_STEPS:
+                self._warm = (elapsed, share)
+            return None
+        began, share_then = self._warm
+        return (elapsed - began) * (1.0 - share) / (share - share_then) if share > share_then else None
+
+    def _now(self) -> float:
+        return time.perf_counter() - self._disk.waited

@@ -1,0 +1,39 @@
+"""Which checkpoints a training leaves, and what they say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from core import checkpoint
+from core.config import Config
+
+from .tricks import script
+
+Lab = Any
+
+
+def test_old_checkpoints_go_and_the_best_stays(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(monkeypatch, [1.0, 2.0])
+    changes = {"training.save_interval": 1, "training.eval_interval": 2, "training.keep_checkpoints": 3}
+    lab.train(changes)
+    names = sorted(path.name for path in lab.run().checkpoints.iterdir())
+    assert names == ["best", "step-00000006", "step-00000007", "step-00000008"]
+    assert lab.run().load("best").step == 2
+
+
+def test_a_checkpoint_describes_itself(lab: Lab) -> None:
+    lab.train({"training.dtype": "bf16"})
+    folder = lab.run().checkpoints / "step-00000008"
+    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    assert Config.from_dict(state["config"]) == lab.run().config()
+    assert (state["step"], state["dtype"], state["device"]) == (8, "bf16", "cpu")
+    assert set(state["data_sha256"]) == {"train.jsonl", "valid/valid.jsonl"}
+    assert state["torch"] == torch.__version__
+    assert state["code"]
+    weights = checkpoint.read_safetensors(folder / "model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float32}  # the master, whatever it computed with
+    assert lab.run().load().tokenizer.fingerprint() == state["tokenizer_sha256"]
