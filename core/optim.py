@@ -43,14 +43,23 @@ class _Slot:
         return flat[self.begin : self.end].view(self.parameter.shape)
 
 
+#: Beside Muon the embeddings learn this many times as fast as the matrices. Of 1,000 questions on new passages after
+#: 500 steps of the reader, with 0.2, 1, 3, 6, 10 times: 22, 53, 69, 72, 67 % exact. Characters that are too much alike
+#: cannot be found again in the passage: slower ones learnt no name at all.
+EMBEDDING_RATE = 5.0
+
+
 class _Group:
     """Parameters that share a decay: an fp32 master copy, its gradient, and what the model computes with.
 
     AdamW unless ``with_muon`` has been called.
     """
 
-    def __init__(self, named: list[tuple[str, torch.nn.Parameter]], dtype: torch.dtype, decay: float) -> None:
-        self.decay = decay
+    def __init__(
+        self, named: list[tuple[str, torch.nn.Parameter]], dtype: torch.dtype, decay: float, rate: float = 1.0
+    ) -> None:
+        """``rate``: how many times the learning rate these parameters take."""
+        self.decay, self.rate = decay, rate
         self.slots: list[_Slot] = []
         total = 0
         for name, parameter in named:
@@ -78,6 +87,7 @@ class _Group:
 
     def update(self, lr: float, beta1: float, beta2: float) -> None:
         """One update of the master, then of what the model computes with."""
+        lr *= self.rate
         if self.muon is not None:
             self.muon.update_(self.master, self.gradient, self.memory["momentum"], lr, self.decay)
         else:
@@ -163,10 +173,14 @@ class Optimizer:
             name for name, p in trained if config.optimizer == "muon" and p.ndim == 2 and name.startswith("blocks.")
         }
         kinds = (
-            ([(name, p) for name, p in trained if p.ndim >= 2 and name not in turning], config.weight_decay),
-            ([(name, p) for name, p in trained if p.ndim < 2], 0.0),
+            (
+                [(name, p) for name, p in trained if p.ndim >= 2 and name not in turning],
+                config.weight_decay,
+                EMBEDDING_RATE if turning else 1.0,
+            ),
+            ([(name, p) for name, p in trained if p.ndim < 2], 0.0, 1.0),
         )
-        self._groups = [_Group(named, dtype, decay) for named, decay in kinds if named]
+        self._groups = [_Group(named, dtype, decay, rate) for named, decay, rate in kinds if named]
         if turning:
             matrices = _Group([(name, p) for name, p in trained if name in turning], dtype, config.weight_decay)
             self._groups.append(matrices.with_muon(model.config))

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from core.batches import (
     IGNORE,
+    LONG,
+    LONG_WIDTHS,
     POOL,
     WIDTHS,
     batches_per_epoch,
@@ -22,7 +24,7 @@ from core.batches import (
     evaluation_batches,
     split_rows,
 )
-from core.dataset import Dataset, build_dataset
+from core.dataset import Dataset, RowStats, build_dataset
 from core.records import Record, Turn
 from core.template import TEMPLATES
 from core.tokenizer import Tokenizer
@@ -146,6 +148,15 @@ def test_a_batch_is_no_wider_than_its_rows_need(dataset: Dataset, rows: list[int
     assert need <= width < need + WIDTHS
     assert width <= dataset.lengths.max() - 1 <= 64  # it must fit the model
     assert width % WIDTHS == 0 or width == dataset.lengths.max() - 1
+
+
+@pytest.mark.parametrize(("longest", "width"), [(LONG, LONG), (LONG + 1, LONG + LONG_WIDTHS), (LONG + 17, LONG + 32)])
+def test_long_batches_come_in_fewer_widths(longest: int, width: int) -> None:
+    lengths = np.array([longest + 1, 400], dtype=np.int32)
+    total = int(lengths.sum())
+    tokens, learn = np.arange(total, dtype=np.int32), np.ones(total, dtype=bool)
+    long = Dataset(tokens, learn, np.array([0, longest + 1]), lengths, RowStats())
+    assert collate(long, np.array([0]), pad=0).inputs.shape[1] == width
 
 
 def test_the_pad_token_may_be_the_end_token(dataset: Dataset, bpe: Tokenizer) -> None:

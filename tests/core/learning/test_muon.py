@@ -7,7 +7,7 @@ import torch
 
 from core.model import GPT
 from core.muon import LIKE_ADAMW, Muon, orthogonal, row_parts
-from core.optim import Optimizer
+from core.optim import EMBEDDING_RATE, Optimizer
 from core.schema import ModelConfig, TrainingConfig
 
 SMALL = ModelConfig(n_layer=2, n_head=4, n_kv_head=2, n_embd=32, seq_len=16, mlp="swiglu", mlp_hidden=48)
@@ -19,10 +19,10 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, ...
     matrices = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     found = orthogonal(matrices.to(dtype)).float()
     values = torch.linalg.svdvals(found)
-    assert float(values.min()) > 0.3 and float(values.max()) < 1.8
+    assert float(values.min()) > 0.5 and float(values.max()) < 1.3
     u, _, v = torch.linalg.svd(matrices, full_matrices=False)
     inner = torch.einsum("bri,brc,bic->bi", u, found, v)
-    assert float(inner.min()) > 0.3, "the singular vectors are those of the matrix"
+    assert float(inner.min()) > 0.5, "the singular vectors are those of the matrix"
 
 
 def test_matrices_that_lie_in_one_parameter_are_told_apart() -> None:
@@ -87,3 +87,17 @@ def test_a_saved_memory_goes_on_exactly(dtype: torch.dtype) -> None:
     steps(again, other, 2)
     for name, weight in optimizer.weights().items():
         assert torch.equal(weight, other.weights()[name]), name
+
+
+def test_embeddings_learn_faster_beside_muon() -> None:
+    tokens = torch.randint(0, 40, (2, 9), generator=torch.Generator().manual_seed(5))
+    moved = {}
+    for kind in ("adamw", "muon"):
+        model = GPT(SMALL, 40).init_weights(1)
+        optimizer = Optimizer(model, TrainingConfig(optimizer=kind, max_steps=9, weight_decay=0.0), torch.float32)
+        before = optimizer.weights()["embed.weight"].clone()
+        model.loss_sum(tokens[:, :-1], tokens[:, 1:]).backward()  # type: ignore[no-untyped-call]
+        optimizer.collect_gradients(first=True)
+        optimizer.step(0.001)
+        moved[kind] = optimizer.weights()["embed.weight"] - before
+    torch.testing.assert_close(moved["muon"], moved["adamw"] * EMBEDDING_RATE)
