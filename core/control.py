@@ -29,7 +29,7 @@ class LiveCopy:
 
 
 class Control:
-    """Flags read by the training loop once per step."""
+    """Flags read by the training loop once per step, and the number of the step."""
 
     def __init__(self) -> None:
         self.stop: str = ""
@@ -37,6 +37,8 @@ class Control:
         self.discard: bool = False
         """With ``stop``: leave without saving."""
         self.save_now: bool = False
+        self.step: int = 0
+        """Steps made, written by the loop for those who look on: its events come only every log interval."""
         self._running = threading.Event()
         self._running.set()
         self._lock = threading.Lock()

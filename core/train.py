@@ -100,6 +100,7 @@ def loop(trainer: Trainer, recorder: Recorder) -> Generator[Event, None, str]:
     pace.start(trainer.progress.step)
     order_of, order = -1, []
     while not (reason := why_end(trainer)):
+        control.step = trainer.progress.step
         if no_room(recorder.problem):
             yield from trainer.disk.write("metrics.jsonl", recorder.write_waiting, trainer.progress.step)
             continue

@@ -30,6 +30,14 @@ def trained_elsewhere(folder: Path) -> Path | None:
     return None
 
 
+def age_of(folder: Path) -> float | None:
+    """Seconds since a checkpoint's folder was written; None where it is not there."""
+    try:
+        return max(0.0, time.time() - os.stat(folder).st_mtime)
+    except (OSError, ValueError):
+        return None
+
+
 def last_change(run: Path) -> float:
     """When a run was last written to, in seconds since 1970; 0 where nothing of one is there."""
     for name in ("metrics.jsonl", "config.yaml"):

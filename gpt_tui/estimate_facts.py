@@ -22,7 +22,8 @@ from core.records import Record, find_data, read_records
 from core.storage import open_regular
 from core.template import TEMPLATES
 
-from .estimates import Corpus, Facts, KnownRun, Machine, Sample, estimate, sample_key
+from .estimates import Facts, KnownRun, Sample, estimate, sample_key
+from .step_cost import Corpus, Machine
 
 SAMPLE_ROWS = 400
 SAMPLE_BYTES = 1_000_000

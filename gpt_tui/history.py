@@ -70,7 +70,7 @@ class LogLine:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A training at one moment. Two snapshots of the same ``version`` differ only in times."""
+    """A training at one moment. Two snapshots of the same ``version`` differ only in times and the step."""
 
     version: int = 0
     state: str = "idle"
@@ -208,7 +208,7 @@ class History:
             self.samples.append(event)
         elif isinstance(event, Saved):
             if event.tag == "last":
-                self.saved, self.saved_at = event, self.clock()
+                self.saved_before(event, 0.0)
         elif isinstance(event, Changed):
             # The budget may change while the training runs.
             self.total_steps = event.values.get("training.max_steps", self.total_steps)
@@ -244,6 +244,10 @@ class History:
         elif isinstance(event, Sample):
             self.samples.append(event)
 
+    def saved_before(self, event: Saved, age: float | None) -> None:
+        """A checkpoint to go on from was written ``age`` seconds ago; None: nobody knows when."""
+        self.saved, self.saved_at = event, None if age is None else self.clock() - age
+
     def say(self, texts: Iterable[str], kind: str) -> None:
         """Add lines to the log."""
         for text in texts:
@@ -273,9 +277,13 @@ class History:
         """The engine's state in the screen's words. After the last step and its checkpoint comes the final check."""
         state = STATES.get(event.state, event.state)
         over = self.total_steps is not None and event.step >= self.total_steps
-        over = over or bool(self.steps and self.steps[-1].progress >= 1.0)
+        over = over or bool(self.steps and self._is_of_now(self.steps[-1]) and self.steps[-1].progress >= 1.0)
         ends_here = over and self.saved is not None and self.saved.step == event.step
         return "verifying" if state == "running" and ends_here else state
+
+    def _is_of_now(self, step: Step) -> bool:
+        """Not from before a resume: a run that has ended can go on with a larger budget."""
+        return self.started is None or step.step > self.started.resumed_step
 
     def _enter(self, state: str) -> None:
         self._elapsed, self._eta = self.elapsed(), self.eta()
@@ -293,8 +301,10 @@ class History:
             return None
         return max(0.0, self._eta - (self.clock() - self._since if self._since is not None else 0.0))
 
-    def snapshot(self, *, live: bool = True, stopping: bool = False, pausing: bool = False) -> Snapshot:
-        """The present state. Only what moves is made anew while nothing has happened."""
+    def snapshot(self, *, live: bool = True, stopping: bool = False, pausing: bool = False, step: int = 0) -> Snapshot:
+        """The present state. Only what moves is made anew while nothing has happened. ``step``: what the loop counts
+        between two log intervals, where it can be read."""
+        step = max(step, self.step) if self.state == "running" else self.step
         last = self.steps[-1] if self.steps else None
         last_eval = self.evals[-1] if self.evals else None
         age = None if self.saved_at is None else max(0.0, self.clock() - self.saved_at)
@@ -304,7 +314,7 @@ class History:
             version=self.version, state=self.state, live=live, run_path=self.run_path, run=self.run,
             recipe=self.recipe, started=self.started,
             total_steps=self.total_steps, max_minutes=self.max_minutes,
-            step=self.step, progress=self._progress(last), elapsed=self.elapsed(), eta=self.eta(), last=last,
+            step=step, progress=self._progress(last, step), elapsed=self.elapsed(), eta=self.eta(), last=last,
             last_eval=last_eval, best_loss=best, best_step=last_eval.best_step if last_eval else 0,
             steps=self._frozen.steps if same else tuple(self.steps),
             evals=self._frozen.evals if same else tuple(self.evals),
@@ -317,11 +327,13 @@ class History:
         self._frozen = snapshot
         return snapshot
 
-    def _progress(self, last: Step | None) -> float:
+    def _progress(self, last: Step | None, step: int) -> float:
         if self.finished is not None and self.finished.reason not in ("user", "SIGINT", "SIGTERM"):
             return 1.0
-        done = last.progress if last else 0.0
-        if self.max_minutes and self.started is not None and not self.started.resumed_step:
+        done = last.progress if last and self._is_of_now(last) else 0.0
+        if self.total_steps:
+            done = max(done, min(1.0, step / self.total_steps))
+        if self.max_minutes and self.started is not None:
             # Between two log lines, too: at a second a step the first comes after half a minute.
             done = max(done, min(0.999, self.elapsed() / (60.0 * self.max_minutes)))
         return done

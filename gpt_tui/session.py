@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from core.config import Config
 from core.control import Control
 from core.errors import RunError
-from core.events import Event, Started
+from core.events import Event, Saved, Started
 
 from .console import LogFile
+from .elsewhere import age_of
 from .failure import explain
 from .history import History, Snapshot
 
@@ -77,7 +78,8 @@ class Session:
         """The training as it stands; may be called from any thread, at any rate."""
         with self._lock:
             paused = self.control.paused and self._history.state not in ("paused", "idle", "done", "failed")
-            return self._history.snapshot(stopping=bool(self.control.stop) and self.active, pausing=paused)
+            stopping = bool(self.control.stop) and self.active
+            return self._history.snapshot(stopping=stopping, pausing=paused, step=self.control.step)
 
     @property
     def active(self) -> bool:
@@ -204,7 +206,14 @@ class Session:
             self._ended.set()
 
     def _recall(self, run: Run, step: int) -> None:
-        """What happened before the checkpoint a run goes on from: the file has it."""
+        """What happened before the checkpoint a run goes on from: the file has it. The checkpoint is there in any case:
+        a process may end between writing it and recording that."""
+        from core.checkpoint import step_folder
+
+        folder = step_folder(run.path / "checkpoints", step)
+        age = age_of(folder)
+        with self._lock:
+            self._history.saved_before(Saved(step, str(folder)), age)
         for event in run.read_metrics():
             if getattr(event, "step", step + 1) <= step:
                 with self._lock:

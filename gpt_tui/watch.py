@@ -24,7 +24,7 @@ from core.storage import open_regular
 from core.text import printable
 
 from .console import lines
-from .elsewhere import last_change
+from .elsewhere import age_of, last_change
 from .failure import Failure, explain
 from .history import History, Snapshot
 from .i18n import _
@@ -238,15 +238,7 @@ class WatchSource:
         # The path in the file is as its writer saw it, perhaps from another folder or machine.
         history.run, history.run_path = self.path.name, self.path
         if isinstance(event, Saved) and event.tag == "last":
-            history.saved_at = self._written_at(Path(event.path).name)
-
-    def _written_at(self, name: str) -> float | None:
-        """When a checkpoint was written, on our clock."""
-        try:
-            written = os.stat(self.path / "checkpoints" / name).st_mtime
-        except (OSError, ValueError):
-            return None
-        return self._clock() - max(0.0, time.time() - written)
+            history.saved_before(event, age_of(self.path / "checkpoints" / Path(event.path).name))
 
     def _look_for_the_writer(self, something_new: bool) -> None:
         """Once all is read: does the time go on, or has the process ended without a last word?"""

@@ -168,7 +168,7 @@ TEXTS: dict[str, str] = {
     "eval": "验证",
     "learning rate": "学习率",
     "tokens/s": "词元/秒",
-    "the loss appears here as soon as a training runs": "开始训练后，这里显示损失曲线",
+    "the loss appears here once a training runs": "开始训练后，这里显示损失曲线",
     "log axis": "对数轴",
     "zoomed": "局部",
     "recent": "最近",

@@ -100,5 +100,6 @@ TEXTS: dict[str, str] = {
     "= the same answer": "= 回答相同",
     "≠ they part at character {n}": "≠ 从第 {n} 个字符起不同",
     "on disk {a} and {b} (×{ratio:.2f})": "占盘 {a} 与 {b}（×{ratio:.2f}）",
-    "{a:,.0f} and {b:,.0f} tok/s (×{ratio:.2f})": "{a:,.0f} 与 {b:,.0f} tok/s（×{ratio:.2f}）",
+    "{a:,.0f} and {b:,.0f} tok/s (×{ratio:.2f})": "{a:,.0f} 与 {b:,.0f} 词元/秒（×{ratio:.2f}）",
+    "{rate:,.0f} tok/s": "{rate:,.0f} 词元/秒",
 }

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from core.model import count_parameters
     from core.text import printable
 
-    from ..estimates import learning_parameters
+    from ..step_cost import learning_parameters
 
     config = load_config(args.recipe, overrides=args.overrides)
     vocabulary = config.tokenizer.vocab_size

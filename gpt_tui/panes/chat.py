@@ -23,7 +23,7 @@ from ..chat.room import Room
 from ..cli import say
 from ..i18n import _
 from ..messages import OpenInChat
-from ..widgets.chat_actions import ACTIONS
+from ..widgets.chat_actions import ACTIONS, Twice, possible
 from ..widgets.chat_options import OptionsPanel
 from ..widgets.chat_picker import ModelPicker
 from ..widgets.chat_prompt import SafeInput
@@ -68,7 +68,7 @@ class ChatPane(Pane):
         self._ready = False
         """Whether the parts are there: while the language changes they are not."""
         self._seen: object = None
-        self._forget_asked = False
+        self._forget = Twice()
 
     def preset(self, sampling: Callable[[Config], SamplingConfig] | None, seed: int | None) -> None:
         """How models answer from the first question on, as the command line asks for; before any is loaded."""
@@ -103,7 +103,6 @@ class ChatPane(Pane):
             self.dialogue.prompt.focus()
 
     async def _fill(self) -> None:
-        self._show_hint()
         await self.dialogue.fill()
         self._ready = True
         self._show_pickers()
@@ -175,17 +174,11 @@ class ChatPane(Pane):
         self.dialogue.prompt.focus()
 
     async def _model_changed(self) -> None:
-        self._show_hint()
         self.dialogue.leave_edit()
         await self.dialogue.show_talk()
         self._show_pickers()
         self._show_options()
         self._wake()
-
-    def _show_hint(self) -> None:
-        self.dialogue.hint = _("Ask something: what the model has learnt comes from the run's data alone.")
-        if self.room.choice is None and self.room.listed:
-            self.dialogue.hint = _("There is no trained run yet. Train one in the first tab, then ask it here.")
 
     def _show_pickers(self) -> None:
         for name, choice in (("#model-a", self.room.choice), ("#model-b", self.room.other)):
@@ -264,19 +257,7 @@ class ChatPane(Pane):
         """None: greyed."""
         if not self._ready:
             return None
-        target = self.dialogue.target()
-        possible = {
-            "again": target is not None and not self.room.busy,
-            "edit": target is not None and not self.room.busy,
-            "copy": target is not None and bool(target.answer),
-            "tokens": target is not None and bool(target.answer),
-            "compare": self.room.choice is not None,
-            "multi_turn": self.room.options_known,
-            "sentence_stops": self.room.options_known,
-            "new": bool(self.room.conversation.exchanges),
-            "forget": bool(self.room.conversation.exchanges),
-        }
-        return True if possible.get(action, True) else None
+        return True if possible(action, self.room, self.dialogue.target()) else None
 
     async def action_send(self) -> None:
         await self.dialogue.send()
@@ -358,16 +339,10 @@ class ChatPane(Pane):
 
     async def action_forget(self) -> None:
         """Asked twice, because it cannot be undone."""
-        if not self._forget_asked:
-            self._forget_asked = True
-            self.set_timer(10, self._forget_no_more)
+        if not self._forget.sure():
             self.notify(_("once more within 10 seconds deletes everything asked of this run"),
                         severity="warning", markup=False)  # fmt: skip
             return
-        self._forget_asked = False
         self.room.forget()
         self.dialogue.leave_edit()
         await self.dialogue.show_talk()
-
-    def _forget_no_more(self) -> None:
-        self._forget_asked = False

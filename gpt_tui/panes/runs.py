@@ -15,16 +15,18 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, Static
 
-from core.text import printable, shorten
+from core.text import shorten
 
-from ..actions import Action, key_bindings
+from ..actions import key_bindings
 from ..failure import explain
 from ..format import size
 from ..i18n import _
 from ..messages import OpenInChat, StartTraining, TrainingEnded, TrainingStarted, WatchRun
 from ..screens.confirm import Confirm
 from ..widgets.run_table import RunTable
+from ..widgets.run_table_actions import ACTIONS
 from ..widgets.run_table_data import ORDERS, RunRow, RunsReader, folder_size, ordered
+from ..widgets.run_table_line import DEFAULT_MARK, line_about
 from ..widgets.run_table_plot import MARKS, LossPlot, LossView
 from ..widgets.run_table_work import Found, delete, look
 from .base import Pane
@@ -33,28 +35,6 @@ if TYPE_CHECKING:
     from ..desk import Desk
     from ..history import Snapshot
 
-ACTIONS: tuple[Action, ...] = (
-    Action("ask", "enter,c", "Ask it", "Open the chosen run in the Chat tab."),
-    Action("watch", "w", "Watch", "Show the chosen run in the Train tab, live if it is being trained."),
-    Action("overlay", "space", "Overlay", "Put the chosen run's loss into the plot, or take it out."),
-    Action("clear", "u", "Clear", "Take all runs out of the plot.", footer=False),
-    Action("loss", "t", "Train/valid", "Switch the plot between the losses on training and on validation rows."),
-    Action("order", "o", "Order", "Order the runs by time, best loss or name.", footer=False),
-    Action("maximize", "m", "Maximize", "Give the whole tab to the plot; and back."),
-    Action("go_on", "r", "Resume", "Go on training the chosen run from its newest checkpoint.", footer=False),
-    Action("look", "f5", "Look again", "Read the folder of runs now; it is read every 3 seconds anyway.", footer=False),
-    Action("log_y", "l", "Log axis", "Logarithmic values.", footer=False),
-    Action("smoothing", "e", "Smoothing", "Average a single run's loss less or more.", footer=False),
-    Action("zoom(0.5)", "plus,equals_sign", "Zoom in", "Show fewer steps, around the cursor.", footer=False),
-    Action("zoom(2)", "minus", "Zoom out", "Show more steps.", footer=False),
-    Action("cursor(-1)", "left", "Cursor left", "Read out the losses one column to the left.", footer=False),
-    Action("cursor(1)", "right", "Cursor right", "Read out the losses one column to the right.", footer=False),
-    Action("back", "escape", "Whole view", "Take back cursor, zoom and maximizing.", footer=False),
-    Action("delete", "d,delete", "Delete", "Delete the chosen run with all its checkpoints, after asking."),
-)
-
-DEFAULT_MARK = "★"
-"""Of the run that answers where none is named; see ``core.default``."""
 TICKS_BETWEEN_LOOKS = 6
 """Of half a second each."""
 
@@ -183,30 +163,11 @@ class RunsPane(Pane):
 
     def _draw_info(self) -> None:
         line = self.query_one("#runs-info", Static)
-        text = shorten(self._info(), max(10, self.size.width - 2))
+        row = self.query_one(RunTable).chosen
+        told = self._note or line_about(self._found, row, self._order, self.desk.runs_dir)
+        text = shorten(told, max(10, self.size.width - 2))
         if str(line.content) != text:
             line.update(Content(text))
-
-    def _info(self) -> str:
-        row = self.query_one(RunTable).chosen
-        if self._note:
-            return self._note
-        if self._found.problem:
-            return f"✗ {self._found.problem}"
-        if not self._found.rows:
-            folder = printable(str(self.desk.runs_dir))
-            return _("no runs yet; train one in the first tab (they are kept in {folder})").format(folder=folder)
-        if row is None:
-            return ""
-        if row.problem:
-            return f"✗ {row.problem}"
-        text = _("{n} runs, ordered by {order}").format(n=len(self._found.rows), order=_(self._order))
-        default = self._found.default
-        if default is not None and default[0] == row.path:
-            text = _("{mark} its checkpoint {name} answers where no run is named").format(
-                mark=DEFAULT_MARK, name=printable(default[1])
-            )
-        return f"{text} · {printable(str(row.path))}"
 
     def _draw_plot(self) -> None:
         plot, losses = self.query_one(LossPlot), self._found.losses

@@ -92,7 +92,7 @@ class TrainPane(Pane):
         yield Static(id="train-progress")
         yield Static(id="train-figures")
         with Horizontal(id="train-plots"):
-            yield Plot(_("loss"), empty=_("the loss appears here as soon as a training runs"), id="plot-loss")
+            yield Plot(_("loss"), empty=_("the loss appears here once a training runs"), id="plot-loss")
             with Vertical(id="train-side"):
                 yield Plot(_("learning rate"), id="plot-lr")
                 yield Plot(_("tokens/s"), id="plot-rate")

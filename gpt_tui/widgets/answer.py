@@ -55,7 +55,7 @@ def facts(exchange: Exchange, brief: bool = False) -> str:
 
 def _speed(tokens: int, rate: float) -> str:
     text = _("{n} tokens").format(n=tokens)
-    return f"{text} · {rate:,.0f} tok/s" if rate and tokens >= FEW else text
+    return f"{text} · " + _("{rate:,.0f} tok/s").format(rate=rate) if rate and tokens >= FEW else text
 
 
 class ExchangeView(Widget):

@@ -45,7 +45,6 @@ class Dialogue(Vertical):
         self.draft = draft
         self.waiting = False
         """The question in the prompt is to be sent as soon as there is a model."""
-        self.hint = ""
         self.summary = ""
         """The options, where they are not beside the conversation."""
 
@@ -69,7 +68,10 @@ class Dialogue(Vertical):
         await self.query_one(Pairs).show(self.room.pairs, _("Ask something: both models answer, one after the other."))
 
     async def show_talk(self) -> None:
-        await self.query_one(Talk).show(self.room.conversation, self.hint)
+        hint = _("Ask something: what the model has learnt comes from the run's data alone.")
+        if self.room.choice is None and self.room.listed:
+            hint = _("There is no trained run yet. Train one in the first tab, then ask it here.")
+        await self.query_one(Talk).show(self.room.conversation, hint)
 
     def refresh_answers(self, moved: list[Exchange]) -> None:
         """Show what has come of these answers; nothing else is painted."""

@@ -233,14 +233,20 @@ class GroupBar(Static):
 
     def __init__(self) -> None:
         super().__init__(id="config-groups")
-        self._shown: tuple[str, frozenset[str], frozenset[str]] | None = None
+        self._shown: tuple[str, frozenset[str], frozenset[str]] = ("", frozenset(), frozenset())
         self._ends: list[tuple[int, str]] = []
 
     def show(self, section: str, changed: frozenset[str], wrong: frozenset[str]) -> None:
         """``section``: the open one, '' for none; ``changed`` and ``wrong``: sections with such fields."""
-        if self._shown == (section, changed, wrong):
-            return
-        self._shown = (section, changed, wrong)
+        if self._shown != (section, changed, wrong) or not self._ends:
+            self._shown = (section, changed, wrong)
+            self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        section, changed, wrong = self._shown
         parts: list[object] = []
         self._ends = []
         at = 0
@@ -250,7 +256,10 @@ class GroupBar(Static):
             parts += [(text, "bold reverse" if name == section else ""), " "]
             at += sum(map(cell_width, text)) + 1
             self._ends.append((at, name))
-        parts.append(("  " + _("↑ ↓ fields · Esc out"), "dim"))
+        room = self.content_size.width - at
+        hints = ["  " + _("↑ ↓ fields · Esc out"), "  ↑ ↓ · Esc"]
+        hint = next((text for text in hints if sum(map(cell_width, text)) <= room), "")
+        parts.append((hint, "dim"))
         self.update(Content.assemble(*parts), layout=False)  # type: ignore[arg-type]
 
     def on_click(self, event: events.Click) -> None:

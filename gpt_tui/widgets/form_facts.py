@@ -10,7 +10,8 @@ from core.config import Config
 from core.machine import usable_cores
 
 from ..estimate_facts import gather, measure_machine
-from ..estimates import Estimate, Facts, Machine, estimate, sample_key
+from ..estimates import Estimate, Facts, estimate, sample_key
+from ..step_cost import Machine
 
 if TYPE_CHECKING:
     from ..desk import Desk

@@ -226,3 +226,18 @@ def test_the_chat_follows_the_training_until_somebody_chooses() -> None:
     room.offer([Entry(new, ("last",)), *entries], None, new)
     assert room.choice == Choice(old, "last")
     room.close()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_folder_without_runs_says_so_in_a_whole_line(
+    language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(i18n, "_language", language)
+    monkeypatch.chdir(tmp_path)
+
+    async def scene(app: GptApp, pilot: Pilot[Any]) -> None:
+        app.action_tab("runs")
+        said = {"en": "(they are kept in runs)", "zh": "（存放在 runs）"}[language]
+        await until(pilot, lambda: said in screen_text(app))
+
+    play(make_desk(Path("runs")), scene, tabs=("runs",))

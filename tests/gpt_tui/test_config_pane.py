@@ -589,3 +589,11 @@ def test_actions_have_methods_and_chinese() -> None:
         assert callable(getattr(ConfigPane, f"action_{action.id}"))
         assert action.label in TEXTS
         assert action.help in TEXTS
+
+
+@pytest.mark.parametrize(("width", "hint"), [(80, "Sampling    ↑ ↓ · Esc"), (120, "↑ ↓ fields · Esc out")])
+def test_the_hint_beside_the_groups_is_never_cut(width: int, hint: str, tmp_path: Path) -> None:
+    async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
+        assert any(line.rstrip().endswith(hint) for line in screen_text(app).split("\n"))
+
+    in_tab(tmp_path, scene, size=(width, 24))

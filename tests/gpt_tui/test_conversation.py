@@ -34,6 +34,7 @@ from gpt_tui.chat.options import (
 )
 from gpt_tui.chat.records import LIVE, Choice, Ending, Question, choice_of_path
 from gpt_tui.chat.room import Room
+from gpt_tui.widgets.chat_actions import Twice
 
 from .fake_chat import FakeChat, pieces_of
 
@@ -443,3 +444,14 @@ def test_the_history_file_is_plain_json_lines(room: Room, tmp_path: Path) -> Non
     values = json.loads((tmp_path / name).read_text())
     assert values["question"] == "问"
     assert values["reason"] == "end"
+
+
+def test_what_cannot_be_undone_is_asked_for_twice_within_ten_seconds() -> None:
+    now = 100.0
+    twice = Twice(lambda: now)
+    assert not twice.sure()
+    now += 9.0
+    assert twice.sure()
+    assert not twice.sure(), "the next time begins anew"
+    now += 11.0
+    assert not twice.sure()

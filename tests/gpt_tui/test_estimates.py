@@ -17,22 +17,8 @@ from core.config import Config, load_config
 from core.events import Event, Started, Step
 from core.schema import ModelConfig
 from gpt_tui.estimate_facts import gather, look_at_data, look_at_runs, measure_machine
-from gpt_tui.estimates import (
-    Corpus,
-    Facts,
-    KnownRun,
-    Machine,
-    Sample,
-    bytes_per_token,
-    count_parameters,
-    dtype_of,
-    estimate,
-    guess_corpus,
-    memory,
-    sample_key,
-    step_flops,
-    step_seconds,
-)
+from gpt_tui.estimates import Facts, KnownRun, Sample, bytes_per_token, estimate, guess_corpus, sample_key
+from gpt_tui.step_cost import Corpus, Machine, count_parameters, dtype_of, memory, step_flops, step_seconds
 
 TEACHER = load_config("teacher")
 STEPS = TEACHER.training.max_steps or 0

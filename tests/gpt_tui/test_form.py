@@ -14,8 +14,9 @@ from core.settings import settings
 from core.text import printable
 from gpt_tui import i18n
 from gpt_tui.desk import Desk
-from gpt_tui.estimates import Corpus, Facts, KnownRun, estimate
+from gpt_tui.estimates import Facts, KnownRun, estimate
 from gpt_tui.setting_words import allowed_text, help_text, section_title, translated, unit_text
+from gpt_tui.step_cost import Corpus
 from gpt_tui.widgets.form import form_settings, matches, sections
 from gpt_tui.widgets.form_draft import (
     Draft,

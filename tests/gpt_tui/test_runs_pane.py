@@ -23,10 +23,11 @@ from core.text import cell_width
 from gpt_tui import i18n
 from gpt_tui.desk import Desk
 from gpt_tui.messages import OpenInChat, StartTraining, TrainingEnded, TrainingStarted, WatchRun
-from gpt_tui.panes.runs import ACTIONS, RunsPane
+from gpt_tui.panes.runs import RunsPane
 from gpt_tui.screens.confirm import Confirm
 from gpt_tui.session import Session
 from gpt_tui.widgets.run_table import HEADS, RunTable, cells_of, count, widths_for
+from gpt_tui.widgets.run_table_actions import ACTIONS
 from gpt_tui.widgets.run_table_data import Curve, RunRow, RunsReader, folder_size, ordered, run_folders
 from gpt_tui.widgets.run_table_plot import LossPlot
 from gpt_tui.widgets.run_table_work import delete

@@ -1,5 +1,6 @@
 import errno
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -242,6 +243,33 @@ def test_age_of_the_checkpoint() -> None:
     history.take(Saved(10, "/x/step-10", "last"))
     clock.now += 7.0
     assert history.snapshot().saved_age == pytest.approx(7.0)
+
+
+def test_a_run_that_goes_on_has_the_checkpoint_it_goes_on_from(tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "checkpoints" / "step-00000010"
+    folder.mkdir(parents=True)
+    os.utime(folder, (time.time() - 100.0, time.time() - 100.0))
+    run = FakeRun(tmp_path / "run", [Step(10, 1.0, 1e-3, 1.0, 100.0, 5.0, None, progress=1.0)])
+    session = Session(FakeEngine(steps=10**6, seconds_per_step=0.001, log_interval=10**6, resumed_step=10))
+    session.start(None, run, resume=True)
+    wait_until(lambda: session.snapshot().state == "running")
+    snapshot = session.snapshot()
+    assert snapshot.saved is not None
+    assert snapshot.saved.step == 10
+    assert snapshot.saved_age == pytest.approx(100.0, abs=60.0)
+    assert snapshot.progress == pytest.approx(1e-5), "the larger budget counts, not the one that was used up"
+    session.stop(discard=True)
+    assert session.join(5.0)
+
+
+def test_between_two_log_lines_the_step_is_the_one_the_loop_counts() -> None:
+    history = running(Clock())
+    assert (history.snapshot(step=7).step, history.snapshot(step=7).progress) == (7, pytest.approx(0.07))
+    history.take(State("paused", 9))
+    assert history.snapshot(step=7).step == 9
+    history.take(State("training", 9))
+    history.take(RolledBack(20, 5, 0.5))
+    assert history.snapshot(step=5).step == 5
 
 
 def test_a_rollback_takes_points_back() -> None:

@@ -177,3 +177,16 @@ def test_a_full_disk_does_not_end_a_training_that_is_being_changed(lab: Lab, mon
     assert any("No space left on device" in notice.text for notice in lab.of(Notice, events))
     assert lab.of(Step, events)[-1].lr < 1e-4
     assert events[-1].steps == 4
+
+
+def test_the_step_can_be_read_between_two_log_lines(lab: Lab) -> None:
+    control, seen = Control(), []
+
+    def on(event: Event) -> None:
+        if isinstance(event, Saved):
+            seen.append((event.step, control.step))
+
+    lab.train(
+        {"training.max_steps": 6, "training.log_interval": 100, "training.save_interval": 2}, control=control, on=on
+    )
+    assert seen[:2] == [(2, 1), (4, 3)], "a step is counted when it is over, checkpoint and all"

@@ -14,7 +14,7 @@ from core.errors import ConfigError
 from core.events import Notice, Started, Step
 from core.model import GPT, count_parameters
 from core.optim import Optimizer
-from gpt_tui.estimates import learning_parameters
+from gpt_tui.step_cost import learning_parameters
 
 if TYPE_CHECKING:
     from .conftest import Lab
