@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,8 +51,8 @@ class Lab:
 
     TRAIN, VALID = TRAIN, VALID
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, shelf: Lab | None = None) -> None:
+        self.folder, self.shelf = folder, shelf
         self.write("train.jsonl", TRAIN)
         self.write("valid.jsonl", VALID)
 
@@ -107,6 +109,17 @@ class Lab:
             assert len(events) < ENDLESS
             on(event)
         return events
+
+    def ready(self, changes: Mapping[str, Any] | None = None, name: str = "run") -> Run:
+        """A run whose training has ended, for tests that begin where it stopped or compare with it: trained once for
+        all tests that ask for these ``changes``, and copied. Its settings name the data of the shelf."""
+        assert self.shelf is not None
+        key = hashlib.sha256(repr(self.shelf.config(changes).to_dict()).encode()).hexdigest()
+        kept = f"{key}/{name}"  # some events hold the run's name
+        if not self.shelf.run(kept).path.exists():
+            self.shelf.train(changes, kept)
+        shutil.copytree(self.shelf.run(kept).path, self.run(name).path)
+        return self.run(name)
 
     def resuming(self, name: str = "run", config: Config | None = None) -> Any:
         """The generator of a training that goes on."""
@@ -185,9 +198,15 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Where the trainings of ``Lab.ready`` are kept."""
+    return Lab(tmp_path_factory.mktemp("shelf"))
+
+
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    return Lab(tmp_path)
+def lab(tmp_path: Path, shelf: Lab) -> Lab:
+    return Lab(tmp_path, shelf)
 
 
 @pytest.fixture(autouse=True)

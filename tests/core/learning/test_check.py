@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,22 +18,12 @@ from core.runs import Run
 Lab = Any
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that came to its end. Only for copying."""
-    from .conftest import Lab as Laboratory
-
-    lab = Laboratory(tmp_path_factory.mktemp("check"))
-    lab.train(
-        {"training.max_steps": 4, "training.save_interval": 2, "training.eval_interval": 2, "training.int8": True}
-    )
-    return lab.run()
-
-
 @pytest.fixture
-def run(finished: Run, tmp_path: Path) -> Run:
-    shutil.copytree(finished.path, tmp_path / "run")
-    return Run(tmp_path / "run")
+def run(lab: Lab) -> Run:
+    """A run that came to its end."""
+    changes = {"training.max_steps": 4, "training.save_interval": 2, "training.eval_interval": 2, "training.int8": True}
+    ready: Run = lab.ready(changes)
+    return ready
 
 
 def findings(run: Run, level: str) -> list[str]:

@@ -104,7 +104,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux")
 def test_every_write_of_a_training_may_find_the_disk_full_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Vocabulary, record, each file and each rename of each checkpoint, the report: all wait, none is lost."""
-    lab.train(CHANGES, "straight")
+    lab.ready(CHANGES, "straight")
     seen: set[tuple[str, str]] = set()
     ready = [False]
 
@@ -232,7 +232,7 @@ def test_a_wait_is_not_training_time(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("reason", ["SIGINT", "user"])
 def test_a_stop_while_it_waits(lab: Lab, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
     """What cannot be saved is said; the checkpoint before is whole, and the run goes on from it."""
-    lab.train(CHANGES, "straight")
+    lab.ready(CHANGES, "straight")
     control = Control()
     full = full_from_event(monkeypatch, "write", "step-00000004")
 

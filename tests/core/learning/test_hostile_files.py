@@ -175,8 +175,8 @@ FILES = ("manifest.json", "model.safetensors", "optimizer.safetensors", "state.j
 @pytest.fixture
 def saved(lab: Lab) -> Run:
     """A run with two checkpoints."""
-    lab.train({"training.max_steps": 4, "training.save_interval": 2})
-    return Run(lab.run().path)
+    run: Run = lab.ready({"training.max_steps": 4, "training.save_interval": 2})
+    return run
 
 
 def mutations(whole: bytes, regions: int, chance: random.Random) -> Iterator[bytes]:
@@ -274,7 +274,7 @@ def test_a_forged_state_is_gone_on_from_or_refused(
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors"])
 def test_weights_of_another_shape_are_refused(saved: Run, lab: Lab, name: str) -> None:
     folder = max(saved.checkpoints.glob("step-*"))
-    lab.train({"training.max_steps": 1, "model.n_embd": 16}, "other")
+    lab.ready({"training.max_steps": 1, "model.n_embd": 16}, "other")
     (other,) = lab.run("other").checkpoints.glob("step-*")
     shutil.copy(other / name, folder / name)
     sign(folder)

@@ -55,7 +55,7 @@ def line_of(step: int) -> Callable[[Event], bool]:
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 def test_killed_at_any_checkpoint_and_resumed(lab: Lab, dtype: str) -> None:
     changes = {**UNEVEN, "training.dtype": dtype}
-    lab.train(changes, "straight")
+    lab.ready(changes, "straight")
     expected = lab.trace("straight")
     assert [figure[:2] for figure in expected if figure[0] != "probe"] == [
         ("step", 4), ("eval", 5), ("step", 8), ("eval", 10), ("step", 12), ("eval", 14),
@@ -73,7 +73,7 @@ def test_killed_at_any_checkpoint_and_resumed(lab: Lab, dtype: str) -> None:
 def test_killed_between_checkpoints_and_resumed(lab: Lab, log_interval: int, points: tuple[int, ...]) -> None:
     """The steps since the last checkpoint are lost, and come again exactly as they were."""
     changes = {**UNEVEN, "training.save_interval": 4, "training.log_interval": log_interval}
-    lab.train(changes, "straight")
+    lab.ready(changes, "straight")
     for step in points:
         lab.cut_short(changes, f"killed-{step}", line_of(step))
         started = lab.of(Started, lab.resume(f"killed-{step}"))[0]
@@ -82,7 +82,7 @@ def test_killed_between_checkpoints_and_resumed(lab: Lab, log_interval: int, poi
 
 
 def test_killed_again_and_again(lab: Lab) -> None:
-    lab.train(UNEVEN, "straight")
+    lab.ready(UNEVEN, "straight")
     lab.cut_short(UNEVEN, "killed", line_of(4))
     for step in (8, 12):
         generator = lab.resuming("killed")
@@ -95,7 +95,7 @@ def test_killed_again_and_again(lab: Lab) -> None:
 
 def test_killed_before_the_first_checkpoint(lab: Lab) -> None:
     changes = {**UNEVEN, "training.log_interval": 1, "training.save_interval": 100, "training.eval_interval": 100}
-    lab.train(changes, "straight")
+    lab.ready(changes, "straight")
     lab.cut_short(changes, "killed", line_of(3))
     events = lab.resume("killed")
     assert lab.of(Started, events)[0].resumed_step == 0
@@ -103,7 +103,7 @@ def test_killed_before_the_first_checkpoint(lab: Lab) -> None:
 
 
 def test_killed_before_the_first_step(lab: Lab) -> None:
-    lab.train(UNEVEN, "straight")
+    lab.ready(UNEVEN, "straight")
     lab.cut_short(UNEVEN, "killed", lambda event: True)
     assert not lab.run("killed").tokenizer_file.exists()
     lab.resume("killed")
@@ -124,7 +124,7 @@ def test_numbers_stay_what_they_were(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
 def test_stopped_and_resumed(lab: Lab) -> None:
     """A stop saves where it is, in the middle of everything; what comes after is the same all the same."""
     changes = {**UNEVEN, "training.save_interval": 100}
-    lab.train(changes, "straight")
+    lab.ready(changes, "straight")
     for when in (0, 7, 9):
         control = Control()
         trained = 0
@@ -194,7 +194,7 @@ def test_a_time_budget_goes_on_where_it_stood(lab: Lab, clock: Any) -> None:
 def test_killed_after_the_last_step(lab: Lab, state: str, save_interval: int) -> None:
     """What is done is not done twice: no second evaluation, no second line of it in the record."""
     changes = {**UNEVEN, "training.save_interval": save_interval, "data.verify_rows": 3}
-    lab.train(changes, "straight")
+    lab.ready(changes, "straight")
     lab.cut_short(changes, "killed", lambda event: event == State(state, 14))
     lab.resume("killed")
     assert lab.trace("killed") == lab.trace("straight")
@@ -205,7 +205,7 @@ def test_killed_after_the_last_step(lab: Lab, state: str, save_interval: int) ->
 
 
 def test_more_steps_than_asked_for_at_first(lab: Lab) -> None:
-    lab.train({"training.max_steps": 4})
+    lab.ready({"training.max_steps": 4})
     stored = lab.run().config()
     events = lab.resume(config=stored.update({"training.max_steps": 6, "training.lr": 1e-3}))
     assert [step.step for step in lab.of(Step, events)] == [5, 6]
@@ -214,7 +214,7 @@ def test_more_steps_than_asked_for_at_first(lab: Lab) -> None:
 
 
 def test_a_finished_run_has_nothing_to_do(lab: Lab) -> None:
-    lab.train({"training.max_steps": 4})
+    lab.ready({"training.max_steps": 4})
     before = weights(lab, "run", 4)
     events = lab.resume()
     assert not lab.of(Step, events)
@@ -227,7 +227,7 @@ def test_a_finished_run_has_nothing_to_do(lab: Lab) -> None:
     [("training.batch_size", 6), ("model.n_layer", 3), ("training.seed", 1), ("data.template", "plain")],
 )
 def test_a_setting_that_would_make_another_run_is_refused(lab: Lab, key: str, value: Any) -> None:
-    lab.train({"training.max_steps": 2})
+    lab.ready({"training.max_steps": 2})
     stored = lab.run().config()
     with pytest.raises(ConfigError, match=f"^{key}: cannot change when a run goes on"):
         lab.resume(config=stored.update({key: value}))
@@ -265,7 +265,7 @@ def damage(folder: Path) -> None:
 
 
 def test_the_newest_whole_checkpoint_is_taken(lab: Lab) -> None:
-    lab.train(UNEVEN, "straight")
+    lab.ready(UNEVEN, "straight")
     lab.cut_short(UNEVEN, "killed", saved_at(8))
     damage(lab.run("killed").checkpoints / "step-00000008")
     events = lab.resume("killed")
@@ -308,7 +308,7 @@ def test_a_damaged_checkpoint_displaces_no_whole_one(lab: Lab) -> None:
 
 
 def test_no_whole_checkpoint_is_an_error(lab: Lab) -> None:
-    lab.train({"training.max_steps": 2})
+    lab.ready({"training.max_steps": 2})
     damage(lab.run().checkpoints / "step-00000002")
     with pytest.raises(CheckpointError, match="no whole checkpoint"):
         lab.resume()
@@ -328,7 +328,7 @@ def test_half_the_rate_survives_a_resume(lab: Lab, monkeypatch: pytest.MonkeyPat
         return loss * math.nan if self.training and next(calls) in (2, 3, 4) else loss
 
     changes = {"training.max_steps": 10, "training.save_interval": 1}
-    lab.train(changes, "straight")
+    lab.ready(changes, "straight")
     monkeypatch.setattr(GPT, "loss_sum", patched)
     lab.cut_short(changes, "killed", saved_at(6))
     monkeypatch.setattr(GPT, "loss_sum", loss_sum)
@@ -370,7 +370,7 @@ def test_going_back_is_remembered_by_a_run_that_is_killed_right_after(
 def test_killed_between_the_two_renames_of_a_checkpoint(lab: Lab) -> None:
     """One that replaces another of the same step may be cut short when neither has its name."""
     changes = {**UNEVEN, "training.keep_checkpoints": 1}
-    lab.train(changes, "straight")
+    lab.ready(changes, "straight")
     lab.cut_short(changes, "killed", saved_at(8))
     folder = lab.run("killed").checkpoints
     (folder / "step-00000008").rename(folder / ".step-00000008.old")
@@ -428,7 +428,7 @@ def kill_and_resume(lab: Lab, python: Any, changes: dict[str, Any], name: str, p
 def test_killed_by_the_system_and_resumed(lab: Lab, python: Any) -> None:
     """The process dies after line 9, between two checkpoints, with the record and the lock open."""
     changes = {**UNEVEN, "training.log_interval": 1, "training.save_interval": 4}
-    lab.train(changes, "straight")
+    lab.ready(changes, "straight")
     events = kill_and_resume(lab, python, changes, "killed", "step:9")
     assert lab.of(Started, events)[0].resumed_step == 8
     assert lab.trace("killed") == lab.trace("straight")
@@ -441,7 +441,7 @@ def test_killed_by_the_system_and_resumed(lab: Lab, python: Any) -> None:
 def test_killed_while_writing_and_resumed(lab: Lab, python: Any, dtype: str) -> None:
     """Also in the middle of a checkpoint, of the best one, of the settings: what counts is whole or not there."""
     changes = {**UNEVEN, "training.log_interval": 1, "training.dtype": dtype}
-    lab.train(changes, "straight")
+    lab.ready(changes, "straight")
     for point in (*(f"call:{n}" for n in range(3, 100, 12)), "step:1", "step:14"):
         name = point.replace(":", "-")
         kill_and_resume(lab, python, changes, name, point)

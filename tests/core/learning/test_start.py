@@ -22,7 +22,7 @@ OTHER = [("什么是潮汐？", "海水的涨落。"), ("什么是灯塔？", "�
 @pytest.fixture
 def further(lab: Lab) -> dict[str, Any]:
     """Settings of a run that goes on from a short one, on other rows."""
-    lab.train({"training.int8": True}, "first")
+    lab.ready({"training.int8": True}, "first")
     folder = checkpoint.newest(lab.run("first").checkpoints)[0]
     lab.write("other.jsonl", OTHER)
     return {"training.start_from": str(folder), "data.train": str(lab.folder / "other.jsonl"), "data.valid": None,
