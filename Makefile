@@ -27,9 +27,10 @@ run: install  ## install what is missing, then open the app (no terminal: train 
 		$(BIN)/gpt-tui ask '解释蒸馏水与纯水区别？' --show-label; \
 	fi
 
-# In two processes, a file's tests in one of them; ARGS='-n 0 --pdb' has them in one that can be stopped in.
+# In two processes, of which the one that is done first takes over half of what the other has left;
+# ARGS='-n 0 --pdb' has them in one that can be stopped in.
 test: install-test  ## the test suite (ARGS='-k name' passes options on to pytest)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-slow: install-test  ## the tests that train, build and install for real
 	@$(BIN)/python -m pytest -m slow $(ARGS)
