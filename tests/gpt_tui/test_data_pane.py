@@ -522,12 +522,17 @@ def test_the_tokenizer_answers_while_one_types(tmp_path: Path) -> None:
     drive(corpus_of(tmp_path), act)
 
 
+def unbroken(text: str) -> str:
+    """Without the breaks that the screen puts into a long path."""
+    return "".join(text.split())
+
+
 def test_a_failure_is_shown_in_place_of_the_page(tmp_path: Path) -> None:
     config = corpus_of(tmp_path).update({"data.train": str(tmp_path / "[red]gone\x1b.jsonl")})
 
     async def act(app: Host, pilot: Pilot[None]) -> None:
         assert "no such file" in app.text()
-        assert "[red]gone\\x1b" in app.text()
+        assert "[red]gone\\x1b" in unbroken(app.text())
         await pilot.press("w", "n", "p", "home", "end", "c", "v", "i")
         await settle(app, pilot)
         assert "no rows to show" in app.text()
@@ -596,7 +601,7 @@ def test_the_data_of_a_run(tmp_path: Path, tokenizer: Tokenizer) -> None:
         assert "[b]mine" in app.text()
         select.value = broken
         await settle(app, pilot)
-        assert "config.yaml" in app.text()
+        assert "config.yaml" in unbroken(app.text())
         await pilot.press("s")
         await pilot.pause()
         assert select.expanded
