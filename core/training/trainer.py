@@ -52,6 +52,7 @@ class Trainer:
     def build(self, weights: dict[str, torch.Tensor] | None, memory: dict[str, torch.Tensor] | None) -> None:
         """The model and its optimizer, fresh from the seed or with saved weights."""
         training = self.config.training
+        machine.reuse_memory()
         self.model = GPT(self.config.model, self.prepared.tokenizer.vocab_size).init_weights(training.seed)
         tuning.limit_training(self.model, self.config)
         self.model.to(self.device).train()
