@@ -207,7 +207,7 @@ class DataPane(Pane):
     @property
     def _composed(self) -> bool:
         """False for the moment in which another language composes the parts anew."""
-        return bool(self.query(TryTokenizer)) and bool(self.query("#data-bar"))
+        return all(self.query(part) for part in (ReportText, RowPages, TryTokenizer, "#data-bar"))
 
     def _show(self) -> None:
         view = self._view
