@@ -98,8 +98,9 @@ def rope_table(length: int, head_dim: int, theta: float) -> Tensor:
     """Cosines and sines of RoPE (Su et al. 2021), (2, length, head_dim): the angle of pair i at position t is
     ``t * theta ** (-2i / head_dim)``. Pairs are (i, i + head_dim/2), as in the published Llama weights; the
     sine carries the minus sign of the first half, so that rotating is two products and a sum."""
-    rate = theta ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
-    angle = torch.outer(torch.arange(length, dtype=torch.float32), rate)
+    with torch.device("cpu"):  # numbers even for a model without: computed, not loaded
+        rate = theta ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
+        angle = torch.outer(torch.arange(length, dtype=torch.float32), rate)
     cos, sin = angle.cos(), angle.sin()
     return torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)])
 
@@ -228,8 +229,15 @@ class GPT(nn.Module):
         self.config, self.vocab_size = config, vocab_size
         self.recompute = False
         """Gradient checkpointing (Chen et al. 2016): less memory, the blocks computed twice."""
-        self.embed: nn.Module = TokenEmbedding(vocab_size, config.n_embd)
-        self.position = nn.Embedding(config.seq_len, config.n_embd) if config.position == "learned" else None
+        # Given numbers, filled or not: torch draws an embedding's own through what imports its compiler, 74 MB and
+        # 1 s, where the model has no memory (``skeleton.py``). ``init_weights`` draws them.
+        self.embed: nn.Module = TokenEmbedding(
+            vocab_size, config.n_embd, _weight=torch.empty(vocab_size, config.n_embd)
+        )
+        self.position = (
+            nn.Embedding(config.seq_len, config.n_embd, _weight=torch.empty(config.seq_len, config.n_embd))
+            if config.position == "learned" else None
+        )  # fmt: skip
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.norm = make_norm(config)
         self.head = None if config.tie_embeddings else nn.Linear(config.n_embd, vocab_size, bias=False)
@@ -336,30 +344,3 @@ class GPT(nn.Module):
                 self._masks.clear()
             self._masks[keys, dtype, device] = square
         return square
-
-
-def unfilled_model(config: ModelConfig, vocab_size: int) -> GPT:
-    """A model into which saved weights are to be put.
-
-    Making it draws nothing from torch's global generator: a training in another thread may be using that for its
-    dropout at this very moment, and would not be repeatable any more.
-    """
-    with torch.device("meta"):
-        model = GPT(config, vocab_size)
-    model.to_empty(device="cpu")
-    if model.rope is not None:  # computed, not saved
-        model.rope = rope_table(config.seq_len, config.head_dim, config.rope_theta)
-    return model
-
-
-def count_parameters(config: ModelConfig, vocab_size: int) -> dict[str, int]:
-    """Numbers of parameters by part, without allocating them."""
-    with torch.device("meta"):
-        model = GPT(config, vocab_size)
-    parts = {"embedding": 0, "position": 0, "attention": 0, "mlp": 0, "norm": 0, "head": 0}
-    names = {"embed": "embedding", "position": "position", "head": "head", "norm": "norm"}
-    for name, parameter in model.named_parameters():
-        pieces = name.split(".")
-        inner = {"attn": "attention", "mlp": "mlp"}.get(pieces[2], "norm") if pieces[0] == "blocks" else ""
-        parts[inner or names[pieces[0]]] += parameter.numel()
-    return parts

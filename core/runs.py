@@ -205,8 +205,8 @@ class LoadedModel:
 
 def load_model(folder: Path) -> LoadedModel:
     """Load a verified checkpoint folder for use. Raises ``CheckpointError``."""
-    from .model import unfilled_model
     from .quantize import is_quantized, load_quantized
+    from .skeleton import unfilled_model
 
     state, weights, _ = checkpoint.load(folder)
     try:

@@ -155,8 +155,8 @@ class Session:
                 raise RunError(
                     "the training does not answer just now (it is starting or ending); try the newest checkpoint"
                 ) from None
-        from core.model import unfilled_model
         from core.runs import LoadedModel
+        from core.skeleton import unfilled_model
 
         model = unfilled_model(copy.config.model, copy.tokenizer.vocab_size)
         model.load_state_dict(copy.weights)

@@ -60,7 +60,7 @@ class Memory:
 
 
 def count_parameters(model: ModelConfig, vocab: int) -> dict[str, int]:
-    """As ``core.model.count_parameters``, by arithmetic instead of by building the model."""
+    """As ``core.skeleton.count_parameters``, by arithmetic instead of by building the model."""
     d, hidden, bias = model.n_embd, model.hidden, model.bias
     qkv_bias = bias if model.qkv_bias is None else model.qkv_bias
     qkv = (model.n_head + 2 * model.kv_heads) * model.head_dim

@@ -12,9 +12,10 @@ import torch
 from .. import machine
 from ..config import Config
 from ..generate import Answer, stream
-from ..model import GPT, unfilled_model
+from ..model import GPT
 from ..quantize import load_quantized, quantize_weights
 from ..schema import SamplingConfig
+from ..skeleton import unfilled_model
 from ..tokenizer import Tokenizer
 from .steps import prepared_data
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
 
-from ..model import count_parameters
 from ..runs import LoadedModel, Run
+from ..skeleton import count_parameters
 from ..text import printable, shorten
 
 #: Settings of the training that say how it was done.

@@ -18,6 +18,7 @@ from ..events import Event, Notice, Quantized, Saved, State
 from ..model import GPT
 from ..quantize import quantize_weights
 from ..runs import Run, new_run
+from ..skeleton import skeleton
 from ..storage import atomic_folder, file_sha256, make_private_folder
 from ..tokenizer import Tokenizer
 from .tensors import shape_text
@@ -156,8 +157,7 @@ def _with_vocabulary(config: Config, tokenizer: Tokenizer) -> Config:
 
 def _fitting(foreign: Foreign) -> GPT:
     """The model of these settings, without memory; its tensors are those of ``weights`` by name and shape."""
-    with torch.device("meta"):
-        model = GPT(foreign.config.model, foreign.tokenizer.vocab_size)
+    model = skeleton(foreign.config.model, foreign.tokenizer.vocab_size)
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in foreign.weights.items()}
     for name in sorted(wanted.keys() | found.keys()):

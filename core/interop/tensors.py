@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError, Phrase
-from ..model import count_parameters
 from ..schema import ModelConfig
+from ..skeleton import count_parameters
 
 #: Memory of an import over that of the weights in fp32: a tensor being converted, and the int8 copy.
 NEEDED = 1.35

@@ -41,7 +41,7 @@ SECONDS_PER_MILLION_AND_ROW = 0.001
 def steps_for(recipe: str, seconds: float) -> int:
     """How many steps of a recipe run in about so many seconds: at least 6."""
     from core.bench.child import bench_config
-    from core.model import count_parameters
+    from core.skeleton import count_parameters
 
     config = bench_config(recipe)
     millions = sum(count_parameters(config.model, config.tokenizer.vocab_size).values()) / 1e6

@@ -101,9 +101,9 @@ class ModelEngine:
         return str(folder), stat.st_mtime_ns, stat.st_size
 
     def load(self, choice: Choice) -> Voice:
-        from core.model import count_parameters
         from core.quantize import Int8Embedding
         from core.runs import load_model
+        from core.skeleton import count_parameters
 
         self._take_threads()
         loaded = self._live_model() if choice.live else load_model(self._folder(choice, verify=True))

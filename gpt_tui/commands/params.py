@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from core.config import load_config
-    from core.model import count_parameters
+    from core.skeleton import count_parameters
     from core.text import printable
 
     from ..step_cost import learning_parameters

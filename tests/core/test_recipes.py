@@ -10,8 +10,9 @@ import torch
 
 from core.config import Config, load_config, recipe_names
 from core.corpora.made import corpus_of
-from core.model import GPT, Cache, count_parameters
+from core.model import GPT, Cache
 from core.records import find_data
+from core.skeleton import count_parameters
 
 RECIPES = ["char-shakespeare", "pretrain-full", "pretrain-quick", "reader", "reader-100m", "teacher"]
 

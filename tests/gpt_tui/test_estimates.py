@@ -37,7 +37,7 @@ def facts(*runs: KnownRun, machine: Machine | None = MACHINE) -> Facts:
 
 @pytest.mark.parametrize(("norm", "mlp"), itertools.product(["rmsnorm", "layernorm", "scalenorm"], ["gelu", "swiglu"]))
 def test_parameters_are_those_of_the_model(norm: Any, mlp: Any) -> None:
-    from core.model import count_parameters as really
+    from core.skeleton import count_parameters as really
 
     for position, bias, qkv, tied, kv in itertools.product(
         ["rope", "learned"], [True, False], [None, True, False], [True, False], [None, 2]

@@ -16,9 +16,9 @@ import pytest
 
 from core import config, events
 from core.errors import ConfigError, DataError, Phrase, UserError
-from core.model import count_parameters
 from core.records import read_records
 from core.schema import Settings
+from core.skeleton import count_parameters
 from gpt_tui import cli, console, i18n, zh, zh_foreign
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,9 @@ import torch
 
 from core.decode import Decoder
 from core.generate import FEWEST_ROWS, MOST_ROWS, rows_at_once
-from core.model import GPT, Cache, unfilled_model
+from core.model import GPT, Cache
 from core.quantize import load_quantized, quantize_weights
+from core.skeleton import unfilled_model
 
 Make = Callable[..., GPT]
 TOKENS = [5, 9, 1, 7, 3, 3, 60, 2, 41, 8]

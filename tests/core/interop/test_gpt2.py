@@ -14,8 +14,8 @@ import torch
 from core.errors import CheckpointError, UserError
 from core.interop.gpt2 import SIZES, read_gpt2, size_name
 from core.interop.install import install
-from core.model import count_parameters
 from core.schema import ModelConfig
+from core.skeleton import count_parameters
 from core.tokenizer import Tokenizer
 
 Save = Callable[..., Any]

@@ -257,7 +257,7 @@ def test_seed_000_has_its_number_of_parameters(tmp_path: Path) -> None:
     """V = 824, width 256, 4 layers: 3,368,192, counted from the very settings that an import makes."""
     from core.interop.seeds import SEEDS, _config
     from core.interop.tensors import Stored, Taker
-    from core.model import count_parameters
+    from core.skeleton import count_parameters
 
     stored = Stored((256, 1024), torch.float32, lambda: torch.empty(0))
     taker = Taker({"blocks.0.mlp.fc2.weight": stored}, "x")

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core import model as model_module
-from core.model import GPT, Cache, RMSNorm, ScaleNorm, attend, count_parameters, rope_table
+from core.model import GPT, Cache, RMSNorm, ScaleNorm, attend, rope_table
 from core.optim import Optimizer
 from core.schema import ModelConfig, TrainingConfig
+from core.skeleton import count_parameters
 
 NORMS = ("rmsnorm", "layernorm", "scalenorm")
 MLPS = ("silu", "gelu", "relu", "swiglu")

@@ -12,8 +12,9 @@ from core import checkpoint, tuning
 from core.config import load_config
 from core.errors import ConfigError
 from core.events import Notice, Started, Step
-from core.model import GPT, count_parameters
+from core.model import GPT
 from core.optim import Optimizer
+from core.skeleton import count_parameters
 from gpt_tui.step_cost import learning_parameters
 
 if TYPE_CHECKING:
