@@ -16,7 +16,13 @@ from pathlib import Path
 from random import Random
 
 from ..storage import atomic_file
-from .reader_compose import GENRES, Question, compose_exercise, compose_passage, compose_question
+from .reader_compose import (
+    GENRES,
+    Question,
+    compose_exercise,
+    compose_passage,
+    compose_question,
+)
 from .reader_values import pick, values_of
 
 SPLITS = ("train", "valid", "valid_unseen")
@@ -24,8 +30,9 @@ PROGRESS_ROWS = 1000  # rows between two progress records
 #: Questions asked about a passage at most. Those of training can be learnt together; validation asks only one, so
 #: that its rows are independent of each other.
 QUESTIONS = {"train": 6}
-#: Passages of training with one exercise in copying among their questions (kind ``copy``; validation has none).
-EXERCISE_SHARE = 0.3
+#: Passages of training with one exercise among their questions, in copying or in finding what is wrong (kind ``copy``;
+#: validation has none).
+EXERCISE_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ def _rows(counts: dict[str, int], seed: int) -> Generator[Row, None, None]:
             exercise = int(rng.random() * questions / EXERCISE_SHARE) if split == "train" else -1
             for number in range(min(questions, count - made)):
                 if number == exercise:
-                    question: Question | None = compose_exercise(passage, rng)
+                    question: Question | None = compose_exercise(passage, values, rng)
                 else:
                     question = compose_question(passage, values, rng)
                 if question is None:

@@ -14,15 +14,18 @@ from .reader_values import Values, below, pick
 GENRES: tuple[Genre, ...] = parse_genres(GENRE_TABLES)
 
 NOT_STATED = "文中未提及"
+FAULTLESS = "没有错"
 MIN_CHARS, MAX_CHARS = 40, 110
 SENTENCES = (2, 3, 3, 4)  # how many a passage wants; a long one may not get them all
 # Shares of the question types that are not plain extraction; extraction takes the rest.
 NOT_STATED_SHARE, TRUE_FALSE_SHARE, JSON_SHARE = 0.08, 0.09, 0.09
 # Of the false statements, the share made with a value that stands elsewhere in the passage.
 ELSEWHERE_SHARE = 0.3
+DIFFERENCE_SHARE = 0.5  # of the exercises, the others are in copying
+FAULTLESS_SHARE = 0.35  # of the exercises in differences
 # How often a question type is asked where a passage offers it; those in few genres are asked more often.
 KIND_WEIGHTS = {"host": 4, "action": 4, "channel": 2, "duration": 2}
-WHOLE_PASSAGE_SHARE = 0.4  # of the copying exercises
+WHOLE_PASSAGE_SHARE = 0.4  # of the exercises in copying
 PARAGRAPH_SHARE = 0.12  # passages whose first sentence is a paragraph of its own, as in the seed
 
 TRUE_FALSE_ASKS = (
@@ -81,11 +84,15 @@ def compose_question(passage: Passage, values: Values, rng: Random) -> Question 
     return Question(_ask(fact, rng), passage.values[fact.key], fact.kind, (fact.key,))
 
 
-def compose_exercise(passage: Passage, rng: Random) -> Question:
-    """An exercise in finding and copying: a whole passage, or the sentence that begins with some characters.
+def compose_exercise(passage: Passage, values: Values, rng: Random) -> Question:
+    """An exercise in finding and copying: a whole passage, the sentence that begins with some characters, or the
+    value in which a sentence differs from the passage.
 
-    All of a long answer is copied, so that it shows the model more of that than ten short answers do.
+    All of a long answer is copied, so that it shows the model more of that than ten short answers do. A wrong value
+    found and named says more than 错 about where to look.
     """
+    if rng.random() < DIFFERENCE_SHARE:
+        return _difference(passage, values, rng)
     text = passage.text.replace("\n", "")
     if rng.random() < WHOLE_PASSAGE_SHARE:
         return Question("请原样抄写短文。", text, "copy", ())
@@ -150,7 +157,12 @@ def _by_kind(facts: list[Fact], rng: Random) -> Fact:
 
 
 def _ask(fact: Fact, rng: Random) -> str:
-    return f"{pick(rng, fact.asks)}？{fact.demand}"
+    """The question, and what to output: the sort of value, as in the seed, or its role (只输出人名, 只输出记录人).
+
+    The role is nearer to the answer there. With it in every second question 88 instead of 71 % of people were right,
+    and 88 instead of 63 % of statements were judged.
+    """
+    return f"{pick(rng, fact.asks)}？{pick(rng, (fact.demand, f'只输出{fact.label}。'))}"
 
 
 def _not_stated(passage: Passage, rng: Random) -> Question | None:
@@ -171,10 +183,22 @@ def _true_false(passage: Passage, values: Values, rng: Random) -> Question:
     said = true if rng.random() < 0.5 else _other(passage, fact, values, rng)
     # A sentence of the passage, right or with one wrong value: in words of its own a statement was judged no better
     # than by tossing a coin after 2,000 steps.
-    (sentence,) = (s for s in passage.sentences if fact.key in s.keys)
-    statement = sentence.text.removesuffix("。").format_map({**passage.values, fact.key: said})
-    text = pick(rng, TRUE_FALSE_ASKS).format(statement)
+    text = pick(rng, TRUE_FALSE_ASKS).format(_statement(passage, fact, said))
     return Question(text, "对" if said == true else "错", "true_false", (fact.key,))
+
+
+def _difference(passage: Passage, values: Values, rng: Random) -> Question:
+    fact = _by_kind(_stated(passage), rng)
+    faultless = rng.random() < FAULTLESS_SHARE
+    said = passage.values[fact.key] if faultless else _other(passage, fact, values, rng)
+    answer = FAULTLESS if faultless else said
+    return Question(f"下面的说法错在哪里？{_statement(passage, fact, said)}。", answer, "copy", ())
+
+
+def _statement(passage: Passage, fact: Fact, said: str) -> str:
+    """The sentence of the passage that states a fact, with ``said`` as its value."""
+    (sentence,) = (s for s in passage.sentences if fact.key in s.keys)
+    return sentence.text.removesuffix("。").format_map({**passage.values, fact.key: said})
 
 
 def _other(passage: Passage, fact: Fact, values: Values, rng: Random) -> str:

@@ -3,7 +3,8 @@
 Rules the tables keep: the people, times, places and channels of a passage never share a role; a question
 names the role so exactly that it stays unanswerable when its sentence is left out; variants swap the order
 in which two values stand, so that position tells nothing; a duration never stands beside the two times
-that would settle it.
+that would settle it; a role mostly stands before its value (主持人是…). The other way round (…负责记录, as the seed has
+it) finding a value takes one hop more than four layers learn in minutes, so that this is one wording of several.
 """
 
 from __future__ import annotations
@@ -19,35 +20,26 @@ scribe     person        记录人      会议由谁负责记录  会议的记�
 length     minutes       会议时长    会议历时多久  会议时长是多少
 people     count:人      参会人数    参会人数是多少  有多少人参会
 task       action:todo   会后任务    会后任务是什么  会后要完成什么任务
-owner      person        任务负责人  会后任务由谁负责  谁负责会后任务
 due        date          任务期限    会后任务要在哪天之前完成  会后任务的期限是哪天
 channel    channel:work  材料渠道    会议材料通过什么渠道领取  领取会议材料要用什么渠道
-video      channel:post  录像渠道    会议录像通过什么渠道发布  发布会议录像用的是什么渠道
-next_date  date          下次日期    下次会议定于哪天  下次会议在哪天召开
-next_time  time          下次时间    下次会议几点开始  下次会议的开始时间是几点
-next_host  host          下次主持人  下次会议由谁主持  下次会议的主持人是谁
-ascending: date due next_date
+ascending: date due
 > {date}，{team}在{room}召开例会。
 > {team}于{date}{begin}在{room}召开例会。
 > {team}的月度例会于{begin}在{room}开始。
 > {date}{begin}，{team}召开了月度例会。
 - 会议由{host}主持，{scribe}负责记录。
-| {scribe}负责记录，会议由{host}主持。
 | 主持人是{host}，记录人是{scribe}。
-| 会议由{host}主持。
-| {scribe}负责会议记录。
+| 记录人是{scribe}，主持人是{host}。
+| 会议主持人是{host}。
+| 会议记录由{scribe}负责。
 - 会议历时{length}，共有{people}参会。
 | 参会人数为{people}，会议时长{length}。
 | 本次会议历时{length}。
-- 会后任务是{task}，由{owner}负责，{due}前完成。
-| {owner}负责会后任务，须在{due}前{task}。
-| 会后任务要在{due}前完成，内容是{task}，由{owner}负责。
-- 会议材料通过{channel}领取，录像通过{video}发布。
-| 会议录像通过{video}发布，材料通过{channel}领取。
+- 会后任务是{task}，{due}前完成。
+| 会后任务要在{due}前完成，内容是{task}。
+| 会后任务是{task}。
+- 会议材料通过{channel}领取。
 | 会议材料可通过{channel}领取。
-- 下次会议定于{next_date}，由{next_host}主持。
-| 下次会议由{next_host}主持，定于{next_date}召开。
-| 下次会议定于{next_date}{next_time}召开。
 
 [incident 故障复盘]
 team     team          复盘团队      哪个团队组织了复盘  组织复盘的是哪个团队
@@ -59,39 +51,28 @@ length   minutes       会议时长      会议时长是多少  会议开了多�
 begin    time          故障开始时间  故障几点开始  故障是从几点开始的
 end      time          恢复时间      服务几点恢复  服务是几点恢复正常的
 action   action:tech   短期措施      短期措施是什么  采取的短期措施是什么
-later    action:tech   长期措施      长期措施是什么  计划的长期措施是什么
-owner    person        措施负责人    短期措施由谁负责落实  谁负责落实短期措施
 channel  channel:work  协助渠道      如果需要协助，应通过什么渠道联系  求助用什么渠道
 contact  person        联系人        如果需要协助，应联系谁  求助应找谁
-due      date          报告日期      复盘报告要在哪天之前发布  发布复盘报告的期限是哪天
-report   channel:post  报告渠道      复盘报告通过什么渠道发布  发布复盘报告用的是什么渠道
 ascending: begin end
-ascending: date due
 > {date}，{team}对线上{metric}波动进行了复盘。
 > {team}于{date}复盘了{metric}的异常波动。
 > 针对{metric}波动，{team}组织了复盘。
 > {metric}出现波动后，{team}在{date}组织了复盘。
 - 会议由{host}主持，{scribe}负责记录，时长约{length}。
-| {scribe}负责记录，会议由{host}主持，时长约{length}。
-| 会议由{host}主持，时长约{length}。
-| 会议由{scribe}负责记录，主持人是{host}。
+| 主持人是{host}，记录人是{scribe}，时长约{length}。
+| 记录人是{scribe}，主持人是{host}，时长约{length}。
+| 会议主持人是{host}，时长约{length}。
+| 会议记录由{scribe}负责，主持人是{host}。
 - 故障从{begin}开始，{end}恢复正常。
 | 服务于{end}恢复，故障是{begin}开始的。
 - 直接原因并非代码逻辑错误，而是依赖服务偶发超时。
 | 原因是依赖服务偶发超时，导致连锁反应。
 | 本次波动的直接原因并非代码逻辑错误，而是依赖服务偶发超时导致连锁反应。
-- 短期措施是{action}，长期措施是{later}。
-| 长期措施是{later}，短期措施是{action}。
-| 为避免再次发生，短期措施是{action}，由{owner}负责落实。
-| {owner}负责落实短期措施，即{action}，并补充监控与告警。
-| 为避免再次发生，短期措施是{action}，并在关键链路补充监控与告警。
+- 为避免再次发生，短期措施是{action}，并在关键链路补充监控与告警。
+| 短期措施是{action}，并补充监控与告警。
 - 如需协助，请通过{channel}联系{contact}。
 | 需要协助时请联系{contact}，渠道是{channel}。
-- 复盘报告通过{report}发布。
-| 复盘报告将在{due}前通过{report}发布。
-| 复盘报告通过{report}发布，期限是{due}。
-| 本周内完成改动并灰度验证，复盘报告通过{report}发布。
-| 行动项包括：本周内完成改动并灰度验证；同时更新应急预案。
+- 行动项包括：本周内完成改动并灰度验证；同时更新应急预案。
 
 [notice 通知公告]
 home     place:home      停水地点      停水的是哪里  哪里要停水
@@ -100,35 +81,25 @@ begin    time            停水开始时间  停水从几点开始  几点开始
 end      time            供水恢复时间  供水几点恢复  恢复供水的时间是几点
 water    place:venue     取水点        临时取水点设在哪里  居民可以到哪里临时取水
 owner    person          施工负责人    施工由谁负责  施工负责人是谁
-contact  person          物业联系人    物业联系人是谁  物业方面应联系谁
 action   action:home     停水前措施    停水前要做什么  停水前住户应采取什么措施
-after    action:home     供水后措施    恢复供水后要做什么  恢复供水后应采取什么措施
 homes    many:户         影响户数      停水影响多少户  受影响的有多少户
 days     days            工期          管道改造工期是多久  管道改造要多少天
-done     date            完工日期      管道改造哪天完工  管道改造的完工日期是哪天
 ask      channel:public  咨询渠道      咨询通过什么渠道进行  想咨询应通过什么渠道
-news     channel:post    进度渠道      施工进度通过什么渠道公布  公布施工进度用什么渠道
 ascending: begin end
-ascending: date done
 > 因管道改造，{home}将于{date}{begin}起停水。
 > {home}定于{date}停水，{begin}开始，{end}恢复供水。
 > 接物业通知，{home}将因管道改造在{date}停水。
 > 因管道改造，{home}停水，供水将于{end}恢复。
-- 施工由{owner}负责，物业联系人是{contact}。
-| 物业联系人是{contact}，{owner}负责施工。
-| 施工负责人是{owner}。
+- 施工负责人是{owner}。
+| 施工由{owner}负责。
 - 临时取水点设在{water}。
 | 停水期间，居民可到{water}临时取水。
-- 停水前请{action}，恢复供水后请{after}。
-| 恢复供水后请{after}，停水前请{action}。
-| 请住户在停水前{action}。
+- 请住户在停水前{action}。
+| 停水前请{action}。
 - 停水影响{homes}，管道改造工期为{days}。
 | 管道改造工期{days}，停水影响{homes}。
 | 此次停水影响{homes}。
-| 管道改造将于{done}完工，停水影响{homes}。
-| 管道改造的完工日期是{done}。
-- 咨询请通过{ask}，施工进度通过{news}公布。
-| 施工进度通过{news}公布，咨询请通过{ask}。
+- 咨询请通过{ask}。
 | 有疑问可通过{ask}咨询。
 
 [release 产品更新]
@@ -140,69 +111,48 @@ owner    person          开发负责人    新版由谁负责开发  谁负责�
 tester   person          测试负责人    新版由谁负责测试  谁负责测试新版
 begin    time            升级开始时间  升级几点开始  升级从几点开始
 length   minutes         升级时长      升级需要多久  升级时长是多少
-old      version         旧版本        停止维护的是哪个旧版  哪个旧版停止维护
-stop     date            停止维护日期  旧版从哪天起停止维护  旧版停止维护的日期是哪天
 bug      channel:public  反馈渠道      使用问题通过什么渠道反馈  反馈使用问题用什么渠道
-guide    channel:post    教程渠道      使用教程通过什么渠道发布  发布使用教程用什么渠道
 price    sum             会员年费      会员年费是多少  会员一年要付多少钱
-plus     feature         下一版功能    下一版计划加入什么功能  下一版会有什么新功能
-ascending: date stop
-ascending: old version
 > {date}，{product}发布{version}版，新增{feature}功能。
-> {product}{version}版于{date}发布，由{owner}负责开发。
+> {product}{version}版于{date}发布，开发由{owner}负责。
 > {product}发布新版{version}，新增{feature}功能。
 > {product}新版于{date}发布，新增了{feature}功能。
-- 新版由{owner}负责开发，{tester}负责测试。
-| {tester}负责测试，{owner}负责开发。
-| 新版由{tester}负责测试。
+- 开发由{owner}负责，测试由{tester}负责。
+| 测试由{tester}负责，开发由{owner}负责。
+| 测试由{tester}负责。
 - 升级从{begin}开始，需要{length}。
 | 升级需要{length}，从{begin}开始。
 | 升级将于{begin}开始，期间暂停服务。
-- 旧版{old}从{stop}起停止维护。
-| 从{stop}起，旧版{old}停止维护。
-- 使用问题请通过{bug}反馈，教程通过{guide}发布。
-| 使用教程通过{guide}发布，问题请通过{bug}反馈。
-| 使用问题请通过{bug}反馈。
+- 使用问题请通过{bug}反馈。
+| 反馈使用问题请通过{bug}。
 - 会员年费为{price}。
 | 新版会员年费调整为{price}。
-- 下一版计划加入{plus}功能。
-| {plus}功能计划在下一版加入。
 
 [order 订单物流]
 code     code            订单号        订单号是多少  这笔订单的编号是什么
 goods    goods           商品          订购的商品是什么  买的是什么商品
 buyer    person          收件人        收件人是谁  包裹是寄给谁的
 courier  person          快递员        包裹由谁派送  派送包裹的是谁
-service  person          售后联系人    售后应联系谁  售后的联系人是谁
 depot    place:depot     发货地点      包裹从哪里发出  发货地点是哪里
 stop     place:stop      取件地点      取件地点是哪里  应到哪里取件
 date     date            发货日期      包裹是哪天发出的  发货日期是哪天
 arrive   date            送达日期      包裹预计哪天送达  预计的送达日期是哪天
 until    time            取件截止时间  应在几点前取件  取件最晚到几点
-number   count:件        件数          订单共有多少件  这笔订单的件数是多少
-fee      fee             运费          运费是多少  运费花了多少钱
 paid     sum             实付金额      订单实付多少钱  这笔订单实付金额是多少
 channel  channel:public  售后渠道      售后通过什么渠道办理  办理售后用什么渠道
-track    channel:public  查询渠道      物流通过什么渠道查询  查询物流用什么渠道
 ascending: date arrive
-ascending: fee paid
 > 订单{code}的{goods}已于{date}从{depot}发出。
-> {date}，{buyer}订购的{goods}从{depot}发出。
-> {buyer}订购的{goods}已经发货，订单号为{code}。
+> {date}，收件人{buyer}的{goods}从{depot}发出。
+> 收件人{buyer}订购的{goods}已经发货，订单号为{code}。
 > 订单{code}已从{depot}发货，商品是{goods}，收件人是{buyer}。
-- 包裹预计{arrive}送达，由{courier}派送。
-| {courier}负责派送，预计{arrive}送达。
+- 包裹预计{arrive}送达，派送由{courier}负责。
+| 派送由{courier}负责，预计{arrive}送达。
 - 请在{until}前到{stop}取件。
 | 取件地点是{stop}，请在{until}前领取。
-- 订单共{number}，实付{paid}，其中运费{fee}。
-| 运费为{fee}，订单实付{paid}。
-| 订单共{number}，实付{paid}。
-- 售后通过{channel}办理，物流通过{track}查询。
-| 物流通过{track}查询，售后通过{channel}办理。
-| 售后请联系{service}，渠道是{channel}。
-| 物流可通过{track}查询。
-- 售后联系人是{service}。
-| 如需售后，请联系{service}。
+- 订单实付{paid}。
+| 本单实付金额为{paid}。
+- 售后请通过{channel}办理。
+| 办理售后请通过{channel}。
 
 [course 课程安排]
 course     course          课程          开设的是什么课程  这期开的是什么课
@@ -211,19 +161,15 @@ helper     person          助教          课程助教是谁  谁担任课程�
 date       date            开课日期      课程哪天开课  开课日期是哪天
 due        date            报名截止日期  报名哪天截止  报名截止日期是哪天
 begin      time            上课时间      每次几点上课  上课时间是几点
-quiz       time            答疑时间      答疑几点开始  答疑从几点开始
 length     minutes         每课时长      每次课时长是多少  每次课上多久
 room       place:room      上课地点      上课地点是哪里  在哪里上课
-help_room  place:lounge    答疑地点      答疑地点是哪里  在哪里答疑
 seats      count:人        限招人数      本班限招多少人  限招人数是多少
 fee        sum             学费          学费是多少  学费要交多少钱
 join       channel:public  报名渠道      报名通过什么渠道进行  报名用什么渠道
-files      channel:post    讲义渠道      讲义通过什么渠道发放  发放讲义用什么渠道
 ascending: due date
-ascending: begin quiz
-> {course}将于{date}在{room}开课，由{teacher}主讲。
-> 由{teacher}主讲的{course}定于{date}开课。
-> {course}由{teacher}主讲，{helper}担任助教。
+> {course}将于{date}在{room}开课，主讲人是{teacher}。
+> {course}定于{date}开课，主讲人是{teacher}。
+> {course}的主讲人是{teacher}，助教是{helper}。
 > {course}在{room}上课，每次{begin}开始。
 - 每次{begin}上课，时长为{length}。
 | 每次课时长{length}，{begin}开始上课。
@@ -233,90 +179,62 @@ ascending: begin quiz
 | 学费为{fee}。
 - 报名通过{join}进行，{due}截止。
 | 报名{due}截止，请通过{join}报名。
-- 答疑{quiz}开始，地点是{help_room}。
-| 答疑地点是{help_room}，{quiz}开始。
-- 讲义由助教{helper}通过{files}发放。
-| 助教是{helper}，讲义通过{files}发放。
-| 讲义通过{files}发放。
+- 课程助教是{helper}。
+| 助教由{helper}担任。
 
 [trip 旅行通知]
 dest     place:sight     目的地    旅行的目的地是哪里  旅行团要去哪里
-lunch    place:sight     午餐地点  午餐安排在哪里  在哪里吃午餐
 gate     place:gate      集合地点  集合地点是哪里  在哪里集合
 hotel    place:hotel     住宿地点  当晚住在哪里  住宿地点是哪里
 leader   person          领队      领队是谁  谁是旅行团的领队
 guide    person          导游      当地导游是谁  谁是当地导游
-doctor   person          随队医生  随队医生是谁  谁是随队医生
 date     date            出发日期  旅行团哪天出发  出发日期是哪天
 back     date            返程日期  旅行团哪天返程  返程日期是哪天
 meet     time            集合时间  集合时间是几点  几点集合
-leave    time            发车时间  发车时间是几点  大巴几点发车
 ride     minutes         车程      单程车程是多久  单程坐车要多久
 people   count:人        全团人数  全团共多少人  旅行团有多少人
 cost     money           费用      每人费用是多少  每人要交多少钱
 channel  channel:public  请假渠道  请假通过什么渠道办理  办理请假用什么渠道
-photo    channel:post    照片渠道  旅行照片通过什么渠道分享  分享旅行照片用什么渠道
 ascending: date back
-ascending: meet leave
 > {date}出发去{dest}的旅行团，领队是{leader}。
-> 去{dest}的旅行团定于{date}{meet}在{gate}集合。
-> 去{dest}的旅行团由{leader}担任领队，{date}出发。
+> 去{dest}的旅行团定于{date}{meet}集合，集合地点是{gate}。
+> 去{dest}的旅行团{date}出发，领队由{leader}担任。
 > {dest}旅行团的集合地点是{gate}，集合时间是{meet}。
-- 大巴{leave}发车，单程车程为{ride}。
-| 单程车程{ride}，大巴{leave}发车。
-| 发车时间是{leave}。
-- 午餐安排在{lunch}，当晚住在{hotel}。
-| 当晚住在{hotel}，午餐安排在{lunch}。
-| 当晚住在{hotel}。
-- 当地导游是{guide}，随队医生是{doctor}。
-| 随队医生是{doctor}，当地导游是{guide}。
-| 当地导游是{guide}。
+- 当晚住在{hotel}。
+| 住宿地点是{hotel}。
+- 当地导游是{guide}。
+| 当地导游由{guide}担任。
 - 全团共{people}，每人费用{cost}。
 | 每人费用为{cost}，全团共{people}。
 - 旅行团{back}返程。
 | 返程日期为{back}，单程车程{ride}。
-- 请假通过{channel}办理，照片通过{photo}分享。
-| 旅行照片通过{photo}分享，请假通过{channel}办理。
+- 请假请通过{channel}办理。
 | 临时请假的，请通过{channel}办理。
 
 [club 社团活动]
 club       club            社团      举办活动的是哪个社团  哪个社团举办活动
 book       book            本期书目  本期共读哪本书  本期读的是什么书
-next_book  book            下期书目  下期共读哪本书  下期读的是什么书
-next_date  date            下期日期  下期活动定于哪天  下期活动的日期是哪天
 host       host            主持人    活动由谁主持  活动的主持人是谁
 guest      person          分享嘉宾  分享嘉宾是谁  谁是分享嘉宾
-photo      person          拍照人    活动由谁负责拍照  谁负责给活动拍照
 date       date            活动日期  活动在哪天举办  活动日期是哪天
 begin      time            开始时间  活动几点开始  活动的开始时间是几点
 end        time            结束时间  活动几点结束  活动的结束时间是几点
 place      place:venue     活动地点  活动在哪里举办  活动地点是哪里
-pick       place:lounge    领书地点  领书地点是哪里  应到哪里领书
 seats      count:人        名额      活动名额是多少  活动最多多少人参加
-books      many:本         赠书数量  现场赠书多少本  赠书数量是多少
 join       channel:public  报名渠道  报名通过什么渠道进行  报名用什么渠道
-live       channel:post    直播渠道  活动通过什么渠道直播  直播活动用什么渠道
-ascending: date next_date
 ascending: begin end
-> {club}将于{date}在{place}举办活动，由{host}主持。
+> {club}将于{date}在{place}举办活动，主持人是{host}。
 > {date}{begin}，{club}在{place}举办活动。
-> {club}的本期活动由{host}主持，分享嘉宾是{guest}。
+> {club}的本期活动主持人是{host}，分享嘉宾是{guest}。
 > {club}在{place}举办活动，{begin}开始，{end}结束。
-- 分享嘉宾是{guest}，{photo}负责拍照。
-| {photo}负责拍照，分享嘉宾是{guest}。
-| 活动由{host}主持，{photo}负责拍照。
-- 本期共读{book}，下期共读{next_book}。
-| 下期共读{next_book}，本期共读{book}。
-| 下期活动定于{next_date}，共读{next_book}。
-| 本期共读{book}。
+- 本期共读{book}。
+| 本期共读的书是{book}。
 - 活动{begin}开始，{end}结束。
 | 活动{end}结束。
-- 名额为{seats}，现场赠书{books}。
-| 现场赠书{books}，名额{seats}。
-| 活动名额为{seats}。
-- 报名请通过{join}，活动通过{live}直播。
-| 活动通过{live}直播，报名请通过{join}。
-| 请通过{join}报名。
-- 参加者可到{pick}领书。
-| 领书地点是{pick}。
+- 活动名额为{seats}。
+| 活动名额共{seats}。
+- 分享嘉宾是{guest}。
+| 本期分享嘉宾是{guest}。
+- 请通过{join}报名。
+| 报名请通过{join}。
 """

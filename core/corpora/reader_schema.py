@@ -20,7 +20,7 @@ KINDS: dict[str, str] = {
     "name": "名称/编号",
     "true_false": "对|错",
     "json": "JSON",
-    "copy": "抄写",
+    "copy": "抄写、找错",
     "not_stated": "文中未提及",
 }
 

@@ -35,7 +35,7 @@ HELD_OUT_PERCENT = 15
 ONE_CHARACTER_GIVEN = 0.3  # share of names such as 李雷, the rest being such as 李思远
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # no I and O: they look like 1 and 0
 #: Units of numbers below 100, and of those from 100 to 999.
-FEW, MANY = ("人", "件"), ("户", "本")
+FEW, MANY = ("人",), ("户",)
 
 
 def pick(rng: Random, items: Sequence[T]) -> T:
@@ -99,7 +99,6 @@ class Values:
             "time": lambda rng: pick(rng, self._times),
             "minutes": self._duration,
             "days": lambda rng: f"{pick(rng, self._tens)}天",
-            "fee": lambda rng: f"{pick(rng, self._tens)}元",
             "sum": lambda rng: f"{self._number(rng, 1, 10)}元",
             "money": lambda rng: f"{self._number(rng, 10, 100)}元",
             "version": lambda rng: pick(rng, self._versions),

@@ -31,7 +31,6 @@ SUFFIXES: dict[str, str] = {
     "place:stop": "驿站 快递点 便利店 服务站",
     "place:home": "小区 公寓 家园 花园",
     "place:gate": "车站 码头 停车场 路口",
-    "place:lounge": "休息室 咖啡馆 茶室",
     "club": "读书会 书友会 文学社 写作社",
     "product": "笔记 日历 地图 浏览器 输入法 相册 词典 网盘",
 }
@@ -75,11 +74,6 @@ PAIRS: dict[str, tuple[str, str, str]] = {
         "邮箱 微信群 热线 论坛 公众号 小程序 服务台 留言板 钉钉群 电话 网站 短信",
         "",
     ),
-    "channel:post": (
-        "官方 内部 会员 活动 项目 部门 便民 专用 中心 综合 本地 城市",
-        "微信群 论坛 公众号 小程序 钉钉群 网站 频道 客户端 飞书群",
-        "",
-    ),
     "action:todo": (
         "整理 更新 提交 复核 翻译 打印 汇总 归档",
         "用户反馈 测试报告 预算表 合同草案 采访提纲 培训材料 需求清单 报价方案 操作手册",
@@ -102,7 +96,6 @@ PAIRS: dict[str, tuple[str, str, str]] = {
 PLAIN: dict[str, str] = {
     "channel:work": "邮件 企业微信 电话 钉钉 飞书 短信 工单系统 即时消息",
     "channel:public": "邮件 微信 电话 短信 公众号 小程序 官网 服务热线",
-    "channel:post": "企业微信 公众号 小程序 官网 校园网 钉钉 飞书",
     "action:tech": "做回滚开关 加缓存 做降级 加限流 关闭新功能 调大超时时间 切换备用机房",
 }
 PLAIN_SHARE = 0.2
