@@ -23,7 +23,7 @@ from ..actions import Action, key_bindings
 from ..failure import explain
 from ..i18n import _
 from ..widgets.figures import task_text
-from ..widgets.report import ReportText
+from ..widgets.report import ReportText, summary_text
 from ..widgets.report_data import Cancelled, DataView, data_key, gather
 from ..widgets.run_table_data import run_folders
 from ..widgets.token_row_pages import Look, RowPages, Switch
@@ -222,11 +222,8 @@ class DataPane(Pane):
     def _show_file(self) -> None:
         """A word at the top about how the data is, whichever view is open."""
         view = self._view
-        text = ""
-        if view is not None:
-            text = f"✗ {view.problem}" if view.problem else f"! {view.warnings}" if view.warnings else "✓"
         line = self.query_one("#data-file", Static)
-        line.update(Content(shorten(text, max(1, line.size.width or 30))))
+        line.update(Content(shorten(summary_text(view) if view else "", max(1, line.size.width or 30))))
 
     async def retranslate(self) -> None:
         self._text = self.query_one(TryTokenizer).text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -13,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Log, Static
+from textual.widgets import Static
 
 from core.machine import resident_memory
 from core.text import printable, shorten
@@ -27,6 +26,7 @@ from ..messages import StartTraining, WatchRun
 from ..pace import Beat
 from ..widgets.answers import Answers
 from ..widgets.figures import figures, progress_line, state_line
+from ..widgets.folded_log import FoldedLog
 from ..widgets.plot import Plot
 from .base import Pane
 
@@ -77,8 +77,6 @@ class TrainPane(Pane):
         super().__init__(desk)
         self._snapshot = Snapshot()
         self._possible: tuple[bool, ...] = ()
-        self._log_of: Hashable = None
-        self._log_count = 0
         self._max: Widget | None = None
         self._plots: list[Plot] = []
         self._plots_beat = Beat()
@@ -97,7 +95,7 @@ class TrainPane(Pane):
                 yield Plot(_("learning rate"), id="plot-lr")
                 yield Plot(_("tokens/s"), id="plot-rate")
         yield Answers(id="train-answers")
-        yield Log(id="train-log", max_lines=1000, auto_scroll=True)
+        yield FoldedLog(id="train-log")
 
     def on_mount(self) -> None:
         self._set_up()
@@ -110,11 +108,11 @@ class TrainPane(Pane):
         self._plots = list(self.query(Plot))
         for plot in self._plots:
             plot.smoothing = self._smoothing
-        self._log_of, self._log_count, self._max = None, 0, None
+        self._max = None
         self._plots_beat.forget()
         self._chosen = self.query_one("#plot-loss", Plot)
         self._chosen.add_class("-chosen")
-        self.query_one(Log).border_title = Content.styled(_("log"), "bold")
+        self.query_one(FoldedLog).border_title = Content.styled(_("log"), "bold")
         self.tick(self.desk.snapshot())
 
     def shown(self) -> None:
@@ -206,15 +204,9 @@ class TrainPane(Pane):
         )
 
     def _show_log(self, snapshot: Snapshot) -> None:
-        log = self.query_one(Log)
         of = (snapshot.live, None if snapshot.live else snapshot.run_path)
-        if of != self._log_of or snapshot.log_count < self._log_count:
-            log.clear()
-            self._log_of, self._log_count = of, 0
-        new = min(len(snapshot.log), snapshot.log_count - self._log_count)
-        if new:
-            log.write_lines(line.text for line in snapshot.log[-new:])
-            self._log_count = snapshot.log_count
+        lines = [line.text for line in snapshot.log]
+        self.query_one(FoldedLog).show(of, lines, snapshot.log_count)
 
     # -- steering ---------------------------------------------------------------------------------------------
 
@@ -320,7 +312,7 @@ class TrainPane(Pane):
             self._maximize(None)
             return
         focused = self.screen.focused
-        self._maximize(focused if isinstance(focused, (Plot, Answers, Log)) else self._chosen)
+        self._maximize(focused if isinstance(focused, (Plot, Answers, FoldedLog)) else self._chosen)
 
     def _maximize(self, widget: Widget | None) -> None:
         for old in self.query(".-max"):

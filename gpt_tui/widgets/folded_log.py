@@ -1,0 +1,49 @@
+"""What a run without a screen would print, folded at the width there is: nothing has to be scrolled sideways."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Sequence
+
+from textual.widgets import Log
+
+from ..fold import fold
+
+MOST_LINES = 1000
+INDENT = "  "
+"""Before what goes on from the line above."""
+
+
+class FoldedLog(Log):
+    """The last lines of one run."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, max_lines=MOST_LINES, auto_scroll=True)
+        self._of: Hashable = None
+        self._told: deque[str] = deque(maxlen=MOST_LINES)
+        self._count = 0
+        self._width = 0
+
+    def show(self, of: Hashable, lines: Sequence[str], count: int) -> None:
+        """``lines`` are the newest of the ``count`` that there have been of the run ``of``: add what is new."""
+        if of != self._of or count < self._count:
+            self.clear()
+            self._told.clear()
+            self._of, self._count = of, 0
+        new = min(len(lines), count - self._count)
+        if new:
+            self._told.extend(lines[-new:])
+            self._write(lines[-new:])
+            self._count = count
+
+    def on_resize(self) -> None:
+        """Another width: fold anew what has been told."""
+        if self.scrollable_content_region.width != self._width:
+            self.clear()
+            self._write(tuple(self._told))
+
+    def _write(self, lines: Sequence[str]) -> None:
+        self._width = width = self.scrollable_content_region.width
+        for line in lines:
+            parts = fold(line, width - len(INDENT), first=width) if width > len(INDENT) else [line]
+            self.write_lines([parts[0], *(INDENT + part for part in parts[1:])])
