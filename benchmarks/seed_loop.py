@@ -2,7 +2,7 @@
 for an attention whose mask is added by hand, logits for every place, rows in micro-batches whose gradients add up.
 
 ``python -m benchmarks.seed_loop --recipe teacher`` (or reader, or reader-100m) prints real tokens a second of both;
-``--data FILE`` trains on other rows.
+``--data FILE`` trains on other rows. Both sides take AdamW; ``--optimizer muon`` is what the first two recipes have.
 """
 
 from __future__ import annotations
@@ -110,8 +110,10 @@ def plain_step(config: Config, prepared: Prepared) -> common.Step:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    chosen = common.options(__doc__, rounds=3, steps=4, add={"recipe": "teacher", "data": ""}, arguments=arguments)
-    config = common.config_of(chosen.given.recipe, chosen)
+    chosen = common.options(
+        __doc__, rounds=3, steps=4, add={"recipe": "teacher", "optimizer": "adamw", "data": ""}, arguments=arguments
+    )
+    config = common.config_of(chosen.given.recipe, chosen, **{"training.optimizer": chosen.given.optimizer})
     if chosen.given.data:
         config = config.update({"data.train": chosen.given.data, "data.valid": None, "data.duplicates": "keep"})
     with common.folder() as where:

@@ -31,7 +31,7 @@ from gpt_tui.panes.chat import ChatPane
 from gpt_tui.settings import AppSettings
 
 LARGE, SMALL = (120, 40), (80, 24)
-BEHIND = 450
+BEHIND = 270
 """The step from which on the screen is worth a picture: the answers come right, and half the training is to come."""
 QUESTIONS = ("什么是注意力机制？", "解释蒸馏水与纯水区别？", "今天天气怎么样？")
 FONTS = "DejaVu Sans Mono, Menlo, Consolas, Noto Sans Mono CJK SC, Microsoft YaHei, PingFang SC, monospace"

@@ -81,7 +81,7 @@ def test_typed_text_becomes_a_value(key: str, text: str, value: Any) -> None:
         ("data.train", "", "must not be empty"),
         ("model.n_embd", "255", "n_embd (255) must be a multiple of n_head (4)"),
         ("training.max_steps", "", "one of max_steps, max_epochs, max_minutes must be set, or the training never ends"),
-        ("training.min_lr", "0.5", "min_lr (0.5) must not be above lr (0.002)"),
+        ("training.min_lr", "0.5", "min_lr (0.5) must not be above lr (0.003)"),
     ],
 )
 def test_what_is_wrong_stays_out_and_is_told(key: str, text: str, says: str) -> None:
@@ -185,7 +185,7 @@ def test_resetting_one_all_and_back() -> None:
     form = state(TEACHER.update({"training.lr": 0.5, "model.n_layer": 2}))
     assert form.changed() == ["model.n_layer", "training.lr"]
     look = form.look(settings()["training.lr"])
-    assert (look.value, look.was) == (0.5, "0.002")
+    assert (look.value, look.was) == (0.5, "0.003")
     form.reset("training.lr")
     assert form.changed() == ["model.n_layer"]
     assert form.reset_all()

@@ -113,7 +113,7 @@ def test_further_training_with_another_recipe(gpt_tui: Cli, copied: Path, qa: Pa
     assert (done.code, done.err) == (0, "")
     found = gpt_tui("runs", "show", "further", "--json").json["settings"]
     assert found["model"]["n_embd"] == 32
-    assert found["training"]["lr"] == 0.002
+    assert found["training"]["lr"] == 0.003
     assert found["training"]["start_from"] == str(copied / "checkpoints" / "step-00000120")
 
 
