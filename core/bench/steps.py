@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from .. import machine
-from ..batches import epoch_order
+from ..batches import Batch, epoch_order
 from ..config import Config
 from ..control import Control
 from ..events import Event
@@ -98,17 +98,17 @@ def measure_steps(trainer: Trainer, recorder: Recorder, steps: int, warm: int) -
     ``recorder`` takes the lines that a training would log.
     """
     clock = Clock()
-    model, loss_sum = trainer.model, trainer.model.loss_sum
+    loss_of = trainer.loss_of
     training, rows = trainer.config.training, trainer.prepared.train
 
-    def timed_loss(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def timed_loss(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         clock.charge("data")
-        loss = loss_sum(inputs, targets)
+        losses = loss_of(batch)
         clock.charge("forward")
-        places.append(inputs.numel())
-        return loss
+        places.append(batch.inputs.numel())
+        return losses
 
-    model.loss_sum = timed_loss  # type: ignore[method-assign]
+    trainer.loss_of = timed_loss  # type: ignore[method-assign]
     trainer.optimizer = TimedOptimizer(trainer.optimizer, clock)  # type: ignore[assignment]
     places: list[int] = []
     seconds: list[float] = []

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from .. import lora, machine, tuning
-from ..batches import batches_per_epoch, collate, split_rows
+from ..batches import Batch, batches_per_epoch, collate, split_rows
 from ..config import Config
 from ..control import Control, LiveCopy
 from ..model import GPT
@@ -82,10 +82,7 @@ class Trainer:
         supervised = sum(batch.supervised for batch in batches)
         loss_sum = 0.0
         for number, batch in enumerate(batches):
-            if training.prompt_loss:
-                goal, loss = losses(self.model, batch, training.prompt_loss, self.prepared.tokenizer.pad)
-            else:
-                goal = loss = self.model.loss_sum(batch.inputs, batch.targets)
+            goal, loss = self.loss_of(batch)
             (goal / max(1, supervised)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.collect_gradients(first=number == 0)
             loss_sum += float(loss.detach())
@@ -94,6 +91,14 @@ class Trainer:
         if not fault:
             self.optimizer.step(lr)
         return StepResult(loss_sum, supervised, sum(b.real_tokens for b in batches), norm, fault)
+
+    def loss_of(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sums over a batch, in nats: what is to be minimized, and the loss of its answers."""
+        weight = self.config.training.prompt_loss
+        if weight:
+            return losses(self.model, batch, weight, self.prepared.tokenizer.pad)
+        loss = self.model.loss_sum(batch.inputs, batch.targets)
+        return loss, loss
 
     def micro_batch(self) -> int | None:
         """Rows computed at once; None: all of a batch."""

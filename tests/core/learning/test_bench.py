@@ -61,8 +61,9 @@ def test_the_clock_does_not_change_the_training(lab: Any) -> None:
     assert [line["grad_norm"] for line in timed] == norms
 
 
-def test_a_training_measured(lab: Any) -> None:
-    config = lab.config({"training.micro_batch": 2})
+@pytest.mark.parametrize("prompt_loss", [0.0, 0.3])
+def test_a_training_measured(lab: Any, prompt_loss: float) -> None:
+    config = lab.config({"training.micro_batch": 2, "training.prompt_loss": prompt_loss})
     found = steps.measure_training(config, lab.folder, lab.folder, steps=2, warm=1, shapes=((8, 8, 8),))
     assert json.loads(json.dumps(found)) == found
     assert set(found["parts"]) == set(steps.PARTS)
