@@ -21,9 +21,9 @@ from .token_cache import Kept, TokenCache
 from .tokenizer import Tokenizer, train_bpe, train_char
 from .vocabulary import load_vocabulary
 
-#: Characters that a vocabulary is learnt from; of more an even sample of the rows. 5 million give the reader corpus
-#: the same 1,536 tokens as all 11 million, in half the time.
-VOCABULARY_CHARACTERS = 5_000_000
+#: Characters that a vocabulary is learnt from; of more an even sample of the rows. A vocabulary of 2 million cuts 4,000
+#: rows of the reader corpus into 219,115 tokens, one of all 11 million into 219,109, and takes 2 instead of 15 s.
+VOCABULARY_CHARACTERS = 2_000_000
 
 
 @dataclass(frozen=True)
