@@ -92,6 +92,16 @@ def learning_parameters(config: Config, vocab: int) -> int:
     return body + parts["norm"] * (2 * blocks + 1) // (2 * model.n_layer + 1) + parts["head"]
 
 
+def turned_parameters(config: Config, vocab: int) -> int:
+    """Of those that learn, the ones in the matrices that Muon updates; 0 without it."""
+    if config.training.optimizer != "muon":
+        return 0
+    parts = count_parameters(config.model, vocab)
+    blocks = config.training.trainable_blocks or config.model.n_layer
+    body = (parts["attention"] + parts["mlp"]) * blocks // config.model.n_layer
+    return min(body, learning_parameters(config, vocab))
+
+
 def dtype_of(config: Config, machine: Machine | None) -> str:
     """The number format a training would compute with."""
     wanted: str = config.training.dtype
@@ -119,12 +129,12 @@ def memory(config: Config, vocab: int, length: float, supervised: float, dtype: 
     if training.gradient_checkpointing:
         kept = blocks * tokens * model.n_embd + per_layer
     activations = size * kept + logits
-    # An fp32 master copy, its gradient and Adam's two means; with bf16 also what is computed with, twice. What is
-    # frozen is only computed with.
+    # An fp32 master copy, its gradient and AdamW's two means, or Muon's one; with bf16 also what is computed with,
+    # twice. What is frozen is only computed with.
     return Memory(
         4.0 * learning + (2.0 * learning if half else 0.0) + size * frozen,
         4.0 * learning + (2.0 * learning if half else 0.0),
-        8.0 * learning,
+        8.0 * learning - 4.0 * turned_parameters(config, vocab),
         activations,
     )
 
@@ -155,4 +165,8 @@ def step_seconds(config: Config, vocab: int, corpus: Corpus, machine: Machine, d
     passes += (7.2 if model.dropout else 3.6) * model.n_layer * model.n_head * tokens * corpus.mean
     passes += 18.0 * corpus.supervised * tokens * vocab
     passes += 10.8 * learning_parameters(config, vocab)
+    # Muon: five rounds of three products for each matrix, and some ten more passes over its numbers.
+    turned = turned_parameters(config, vocab)
+    products += 28.0 * model.n_embd * turned / machine.flops[dtype]
+    passes += 20.0 * turned
     return 1.18 * products + machine.element * passes

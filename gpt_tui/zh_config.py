@@ -106,7 +106,7 @@ TEXTS: dict[str, str] = {
     "the time budget": "时间预算",
     "weights": "权重",
     "gradients": "梯度",
-    "Adam's memory": "Adam 的记忆",
+    "optimizer's memory": "优化器的记忆",
     "activations": "激活",
     "the program": "程序本身",
     "the same without the app:": "不用界面的同样训练：",

@@ -267,12 +267,16 @@ class ChatPane(Pane):
             return
         if self.dialogue.prompt.has_focus:
             self.focus()  # out of the prompt: numbers open tabs again
-        else:
+        elif not self.has_focus:  # once out of it, pressing again for safety does not lead back in
             self.dialogue.prompt.focus()
 
     def on_key(self, event: events.Key) -> None:
-        """Outside the prompt, numbers and ? are the app's keys; anything else typed is a question again."""
+        """Outside the prompt, numbers and ? are the app's keys; anything else typed is a question again, and Enter goes
+        back to it."""
         typed = event.character
+        if self.has_focus and self._ready and event.key == "enter":
+            event.stop()
+            self.dialogue.prompt.focus()
         if self.has_focus and self._ready and typed and event.is_printable and typed not in "12345?":
             event.stop()
             event.prevent_default()

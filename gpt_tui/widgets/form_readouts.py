@@ -60,7 +60,7 @@ def memory_parts(estimate: Estimate) -> list[list[str]]:
     return [
         [_("weights"), _bytes(parts.weights)],
         [_("gradients"), _bytes(parts.gradients)],
-        [_("Adam's memory"), _bytes(parts.optimizer)],
+        [_("optimizer's memory"), _bytes(parts.optimizer)],
         [_("activations"), _bytes(parts.activations)],
         [_("the program"), _bytes(parts.process)],
     ]

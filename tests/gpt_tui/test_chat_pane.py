@@ -604,3 +604,20 @@ def test_a_real_small_model_answers(tmp_path: Path) -> None:
     before = torch.get_rng_state()
     drive(None, script, runs=tmp_path / "runs", preset=preset)
     assert torch.equal(before, torch.get_rng_state())  # a training beside it draws its dropout from there
+
+
+def test_escape_twice_stays_out_of_the_prompt_and_enter_goes_back() -> None:
+    """Pressed once more for safety it led back in, and the number of a tab was typed as a question."""
+
+    async def script(app: ChatApp, pilot: Pilot[None]) -> None:
+        prompt = app.pane.dialogue.prompt
+        prompt.focus()
+        await pilot.pause()
+        await pilot.press("escape", "escape")
+        assert app.pane.has_focus
+        await pilot.press("2")
+        assert prompt.text == ""
+        await pilot.press("enter")
+        assert prompt.has_focus
+
+    drive(engine(), script)

@@ -115,6 +115,14 @@ def test_estimates_move_with_the_settings() -> None:
     assert small.tokens == large.tokens
 
 
+def test_muon_remembers_less_and_takes_longer() -> None:
+    muon, adamw = (estimate(TEACHER.update({"training.optimizer": name}), facts()) for name in ("muon", "adamw"))
+    parts = count_parameters(TEACHER.model, TEACHER.tokenizer.vocab_size)
+    assert adamw.memory.optimizer - muon.memory.optimizer == 4.0 * (parts["attention"] + parts["mlp"])
+    assert muon.seconds is not None and adamw.seconds is not None
+    assert 1.02 < muon.seconds / adamw.seconds < 2.0
+
+
 def test_without_facts_only_what_is_certain() -> None:
     bare = estimate(TEACHER, Facts())
     assert (bare.tokens, bare.seconds, bare.source, bare.epochs) == (None, None, "", None)
