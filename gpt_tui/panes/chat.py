@@ -271,17 +271,14 @@ class ChatPane(Pane):
             self.dialogue.prompt.focus()
 
     def on_key(self, event: events.Key) -> None:
-        """Outside the prompt, numbers and ? are the app's keys; anything else typed is a question again, and Enter goes
-        back to it."""
-        typed = event.character
-        if self.has_focus and self._ready and event.key == "enter":
-            event.stop()
-            self.dialogue.prompt.focus()
-        if self.has_focus and self._ready and typed and event.is_printable and typed not in "12345?":
+        """Outside the prompt, numbers and ? are the app's keys; what else is typed is a question, Enter goes back."""
+        typed = event.character or ""
+        question = event.is_printable and typed not in "12345?"
+        if self.has_focus and self._ready and (question or event.key == "enter"):
             event.stop()
             event.prevent_default()
             self.dialogue.prompt.focus()
-            self.dialogue.prompt.insert(typed)
+            self.dialogue.prompt.insert(typed if question else "")
 
     async def action_again(self) -> None:
         await self.dialogue.again()
