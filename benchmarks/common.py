@@ -40,7 +40,8 @@ Rows = npt.NDArray[np.int64]
 
 #: Settings of ``--tiny``.
 TINY = {
-    "model.n_layer": 1, "model.n_head": 2, "model.n_embd": 32, "model.mlp_hidden": None, "tokenizer.vocab_size": 300,
+    "model.n_layer": 1, "model.n_head": 2, "model.n_embd": 32, "model.mlp_hidden": None, "model.init": "random",
+    "tokenizer.vocab_size": 300,
     "training.batch_size": 4, "training.micro_batch": None, "training.dtype": "fp32", "training.threads": 1,
     "data.corpus_rows": 40, "data.corpus_valid": 4,
 }  # fmt: skip
