@@ -228,11 +228,8 @@ def prune(checkpoints: Path, keep: int, upto: Path | None = None) -> None:
     """
     folders = [path for path in step_checkpoints(checkpoints) if upto is None or path.name <= upto.name]
     for folder in folders[keep:]:
-        # Out of sight first: a kill in the midst of deleting would leave what looks like a damaged checkpoint.
-        going = folder.with_name(f".{folder.name}.gone.tmp")
-        remove_tree(going)
-        os.rename(folder, going)
-        remove_tree(going)
+        # Out of sight, and deleted there: a kill in the midst of it would leave what looks like a damaged checkpoint.
+        os.rename(folder, folder.with_name(f".{folder.name}.gone.tmp"))
     _delete_leftovers(checkpoints)
 
 

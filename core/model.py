@@ -28,7 +28,15 @@ PLAIN_ATTENTION_UP_TO = {torch.bfloat16: 384, torch.float32: 160}
 LOSS_ROWS = 64
 
 
-class TokenEmbedding(nn.Embedding):
+class Table(nn.Embedding):
+    """One vector for each number. Made without values: ``init_weights`` draws them. Torch would draw its own through
+    what imports its compiler, 74 MB and 1 s, where the model has no memory (``skeleton.py``)."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class TokenEmbedding(Table):
     """Ids to vectors and, where the output layer is tied to it, vectors to logits."""
 
     def project(self, hidden: Tensor) -> Tensor:
@@ -229,15 +237,8 @@ class GPT(nn.Module):
         self.config, self.vocab_size = config, vocab_size
         self.recompute = False
         """Gradient checkpointing (Chen et al. 2016): less memory, the blocks computed twice."""
-        # Given numbers, filled or not: torch draws an embedding's own through what imports its compiler, 74 MB and
-        # 1 s, where the model has no memory (``skeleton.py``). ``init_weights`` draws them.
-        self.embed: nn.Module = TokenEmbedding(
-            vocab_size, config.n_embd, _weight=torch.empty(vocab_size, config.n_embd)
-        )
-        self.position = (
-            nn.Embedding(config.seq_len, config.n_embd, _weight=torch.empty(config.seq_len, config.n_embd))
-            if config.position == "learned" else None
-        )  # fmt: skip
+        self.embed: nn.Module = TokenEmbedding(vocab_size, config.n_embd)
+        self.position = Table(config.seq_len, config.n_embd) if config.position == "learned" else None
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.norm = make_norm(config)
         self.head = None if config.tie_embeddings else nn.Linear(config.n_embd, vocab_size, bias=False)

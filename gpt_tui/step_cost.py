@@ -79,26 +79,29 @@ def count_parameters(model: ModelConfig, vocab: int) -> dict[str, int]:
 def learning_parameters(config: Config, vocab: int) -> int:
     """Parameters that a training changes, as ``core.tuning`` chooses them."""
     model, wanted = config.model, config.training.trainable_blocks
-    parts = count_parameters(model, vocab)
-    blocks = wanted or model.n_layer
     if config.lora.rank is not None:
         d, up = model.n_embd, model.hidden * (2 if model.mlp == "swiglu" else 1)
         qkv = (model.n_head + 2 * model.kv_heads) * model.head_dim
         ends = {"qkv": d + qkv, "proj": d + d, "up": d + up, "down": model.hidden + d}
-        return blocks * config.lora.rank * sum(ends[target] for target in set(config.lora.targets))
+        return (wanted or model.n_layer) * config.lora.rank * sum(ends[target] for target in set(config.lora.targets))
+    parts = count_parameters(model, vocab)
     if wanted is None:
         return sum(parts.values())
-    body = (parts["attention"] + parts["mlp"]) * blocks // model.n_layer
-    return body + parts["norm"] * (2 * blocks + 1) // (2 * model.n_layer + 1) + parts["head"]
+    norms = parts["norm"] * (2 * wanted + 1) // (2 * model.n_layer + 1)
+    return _learning_body(config, parts) + norms + parts["head"]
+
+
+def _learning_body(config: Config, parts: dict[str, int]) -> int:
+    """Attention and feed-forward of the blocks that learn."""
+    layers = config.model.n_layer
+    return (parts["attention"] + parts["mlp"]) * (config.training.trainable_blocks or layers) // layers
 
 
 def turned_parameters(config: Config, vocab: int) -> int:
     """Of those that learn, the ones in the matrices that Muon updates; 0 without it."""
     if config.training.optimizer != "muon":
         return 0
-    parts = count_parameters(config.model, vocab)
-    blocks = config.training.trainable_blocks or config.model.n_layer
-    body = (parts["attention"] + parts["mlp"]) * blocks // config.model.n_layer
+    body = _learning_body(config, count_parameters(config.model, vocab))
     return min(body, learning_parameters(config, vocab))
 
 

@@ -16,13 +16,7 @@ from pathlib import Path
 from random import Random
 
 from ..storage import atomic_file
-from .reader_compose import (
-    GENRES,
-    Question,
-    compose_exercise,
-    compose_passage,
-    compose_question,
-)
+from .reader_compose import GENRES, Question, compose_exercise, compose_passage, compose_question
 from .reader_values import pick, values_of
 
 SPLITS = ("train", "valid", "valid_unseen")

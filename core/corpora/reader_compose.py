@@ -178,27 +178,27 @@ def _not_stated(passage: Passage, rng: Random) -> Question | None:
 
 
 def _true_false(passage: Passage, values: Values, rng: Random) -> Question:
-    fact = _by_kind(_stated(passage), rng)
-    true = passage.values[fact.key]
-    said = true if rng.random() < 0.5 else _other(passage, fact, values, rng)
-    # A sentence of the passage, right or with one wrong value: in words of its own a statement was judged no better
-    # than by tossing a coin after 2,000 steps.
-    text = pick(rng, TRUE_FALSE_ASKS).format(_statement(passage, fact, said))
-    return Question(text, "对" if said == true else "错", "true_false", (fact.key,))
+    statement, fact, said = _statement(passage, values, rng, right=0.5)
+    text = pick(rng, TRUE_FALSE_ASKS).format(statement)
+    return Question(text, "对" if said == passage.values[fact.key] else "错", "true_false", (fact.key,))
 
 
 def _difference(passage: Passage, values: Values, rng: Random) -> Question:
+    statement, fact, said = _statement(passage, values, rng, right=FAULTLESS_SHARE)
+    answer = FAULTLESS if said == passage.values[fact.key] else said
+    return Question(f"下面的说法错在哪里？{statement}。", answer, "copy", ())
+
+
+def _statement(passage: Passage, values: Values, rng: Random, right: float) -> tuple[str, Fact, str]:
+    """A sentence of the passage, one value of it wrong except in a share ``right``; the fact and the value it says.
+
+    The passage's own sentence: in words of its own a statement was judged no better than by tossing a coin after
+    2,000 steps.
+    """
     fact = _by_kind(_stated(passage), rng)
-    faultless = rng.random() < FAULTLESS_SHARE
-    said = passage.values[fact.key] if faultless else _other(passage, fact, values, rng)
-    answer = FAULTLESS if faultless else said
-    return Question(f"下面的说法错在哪里？{_statement(passage, fact, said)}。", answer, "copy", ())
-
-
-def _statement(passage: Passage, fact: Fact, said: str) -> str:
-    """The sentence of the passage that states a fact, with ``said`` as its value."""
+    said = passage.values[fact.key] if rng.random() < right else _other(passage, fact, values, rng)
     (sentence,) = (s for s in passage.sentences if fact.key in s.keys)
-    return sentence.text.removesuffix("。").format_map({**passage.values, fact.key: said})
+    return sentence.text.removesuffix("。").format_map({**passage.values, fact.key: said}), fact, said
 
 
 def _other(passage: Passage, fact: Fact, values: Values, rng: Random) -> str:

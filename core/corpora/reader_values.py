@@ -34,8 +34,6 @@ Draw = Callable[[Random], str]
 HELD_OUT_PERCENT = 15
 ONE_CHARACTER_GIVEN = 0.3  # share of names such as 李雷, the rest being such as 李思远
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # no I and O: they look like 1 and 0
-#: Units of numbers below 100, and of those from 100 to 999.
-FEW, MANY = ("人",), ("户",)
 
 
 def pick(rng: Random, items: Sequence[T]) -> T:
@@ -103,12 +101,10 @@ class Values:
             "money": lambda rng: f"{self._number(rng, 10, 100)}元",
             "version": lambda rng: pick(rng, self._versions),
             "code": lambda rng: pick(rng, LETTERS) + pick(rng, LETTERS) + str(self._number(rng, 10, 100)),
+            "count:人": lambda rng: f"{pick(rng, self._tens)}人",
+            "many:户": lambda rng: f"{self._number(rng, 1, 10)}户",
             "book": lambda rng: f"《{pick(rng, self._stems)}{pick(rng, books)}》",
         }
-        for unit in FEW:
-            table[f"count:{unit}"] = self._counter(unit, many=False)
-        for unit in MANY:
-            table[f"many:{unit}"] = self._counter(unit, many=True)
         for pool, endings in SUFFIXES.items():
             table[pool] = self._stemmed(endings.split())
         for pool in PAIRS:
@@ -131,11 +127,6 @@ class Values:
 
     def _number(self, rng: Random, low_hundred: int, high_hundred: int) -> int:
         return (low_hundred + below(rng, high_hundred - low_hundred)) * 100 + pick(rng, self._endings)
-
-    def _counter(self, unit: str, many: bool) -> Draw:
-        if many:
-            return lambda rng: f"{self._number(rng, 1, 10)}{unit}"
-        return lambda rng: f"{pick(rng, self._tens)}{unit}"
 
     def _stemmed(self, endings: list[str]) -> Draw:
         return lambda rng: pick(rng, self._stems) + pick(rng, endings)
