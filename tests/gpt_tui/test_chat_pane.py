@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -136,24 +134,37 @@ def test_the_prompt_is_not_painted_while_an_answer_grows(monkeypatch: pytest.Mon
     drive(chat, script)
 
 
-def test_the_screen_is_looked_at_ten_times_a_second_at_most() -> None:
+def test_the_answering_thread_is_looked_at_by_a_timer_only() -> None:
+    """Ten times a second at most, whatever the speed of the model; and not at all when nothing happens."""
     chat = engine()
     chat.answers = {"长": "字" * 3000}
-    looks: list[float] = []
+    chat.hold = True
+    looks: list[object] = []
 
     async def script(app: ChatApp, pilot: Pilot[None]) -> None:
-        take = app.pane.room.take
+        timer, take = app.pane._timer, app.pane.room.take
 
         def counted() -> object:
-            looks.append(time.monotonic())
-            return take()
+            looks.append(take())
+            return looks[-1]
 
+        app.pane.dialogue.prompt.put("长")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.pane.room.answerer.busy)
+        timer.pause()
+        await pilot.pause()
         app.pane.room.take = counted  # type: ignore[method-assign, assignment]
-        await ask(app, pilot, "长")
-        assert app.pane._timer._active.is_set() is False  # and not at all when nothing happens
+        chat.step(4000)
+        await until(pilot, lambda: not app.pane.room.answerer.busy)
+        await pilot.pause()
+        assert looks == []
+        timer.resume()
+        await settled(app, pilot)
+        assert looks
+        assert not timer._active.is_set()
 
-    drive(chat, script)
-    assert all(b - a > 0.05 for a, b in itertools.pairwise(looks))
+    app = drive(chat, script)
+    assert app.pane._timer._interval == 0.1
 
 
 def test_asking_again_replaces_the_last_answer() -> None:

@@ -251,20 +251,13 @@ def test_series_differ_without_colour() -> None:
     play(scene)
 
 
-def test_twenty_thousand_points_are_quick_to_draw() -> None:
+def test_of_twenty_thousand_points_two_per_column_are_drawn() -> None:
     async def scene(plot: Plot, pilot: Pilot[Any]) -> None:
-        import time
-
         points = [(float(i), math.sin(i / 500.0)) for i in range(20_000)]
         plot.show([Series("x", points, "$success")], 1)
         await pilot.pause()
-        best = min(_seconds(lambda: plot._rows(60, 12), time.perf_counter) for _again in range(5))
-        assert best < 0.1
+        drawn = plot._lines((0.0, 19_999.0), 60)
+        assert 60 < sum(len(line) for line, _marker, _style in drawn) <= 2 * 60 + 2  # and the two ends
+        assert "".join(rows_of(plot)).strip()
 
     play(scene)
-
-
-def _seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
-    begin = clock()
-    work()
-    return clock() - begin

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -76,7 +75,6 @@ def test_a_pause_is_not_counted(lab: Lab, clock: Any) -> None:
 def test_a_paused_training_waits_saves_and_stops(lab: Lab) -> None:
     control = Control()
     events: list[Event] = []
-    begin = time.perf_counter()
     for event in lab.start({"training.max_steps": 50}, control=control):
         events.append(event)
         if isinstance(event, Step) and event.step == 2:
@@ -88,7 +86,6 @@ def test_a_paused_training_waits_saves_and_stops(lab: Lab) -> None:
     assert [step.step for step in lab.of(Step, events)] == [1, 2]
     assert [saved.step for saved in lab.of(Saved, events)] == [2]
     assert events[-1].reason == "user"
-    assert time.perf_counter() - begin < 5.0
 
 
 def test_pausing_changes_no_figure(lab: Lab) -> None:
