@@ -141,6 +141,7 @@ TEXTS = {
     "{rows} rows, {unique} unique, {facts} facts, {characters:,} characters": (
         "{rows} 条，去重后 {unique} 条，{facts} 个知识点，{characters:,} 个字符"
     ),
+    "0 exact duplicates": "没有完全重复的条目",
     "{duplicates} exact duplicates (one row stands there {most_repeated} times)": (
         "{duplicates} 条完全重复（最多的一条出现 {most_repeated} 次）"
     ),

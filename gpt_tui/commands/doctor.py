@@ -66,11 +66,11 @@ def report_lines(report: dict[str, Any], seq_len: int) -> list[str]:
     found = [
         report["file"],
         "  " + _("{rows} rows, {unique} unique, {facts} facts, {characters:,} characters").format(**report),
-        f"{mark(report['duplicates'])} "
-        + _("{duplicates} exact duplicates (one row stands there {most_repeated} times)").format(**report),
+        "! " + _("{duplicates} exact duplicates (one row stands there {most_repeated} times)").format(**report)
+        if report["duplicates"] else "  " + _("0 exact duplicates"),
         f"{mark(report['conflicting_questions'])} "
         + _("{conflicting_questions} questions with more than one answer").format(**report),
-    ]
+    ]  # fmt: skip
     if tokens.get("length"):
         found += [
             "  " + _("{tokens:,} tokens, {supervised_tokens:,} of them learnt").format(**tokens),

@@ -38,12 +38,15 @@ class FoldedLog(Log):
 
     def on_resize(self) -> None:
         """Another width: fold anew what has been told."""
-        if self.scrollable_content_region.width != self._width:
+        width = self.scrollable_content_region.width
+        if width and width != self._width:
             self.clear()
             self._write(tuple(self._told))
 
     def _write(self, lines: Sequence[str]) -> None:
         self._width = width = self.scrollable_content_region.width
+        if not width:  # on a tab that is not open: written when it is, or the last line would be out of sight then
+            return
         for line in lines:
             parts = fold(line, width - len(INDENT), first=width) if width > len(INDENT) else [line]
             self.write_lines([parts[0], *(INDENT + part for part in parts[1:])])

@@ -70,3 +70,23 @@ def test_another_width_folds_anew() -> None:
         assert shown(log)[-1] == "short"
 
     drive(120, act)
+
+
+def test_the_newest_line_is_in_sight_after_a_while_on_another_tab() -> None:
+    lines = [f"step {number}" for number in range(90)]
+
+    async def act(log: FoldedLog, pilot: Pilot[Any]) -> None:
+        log.show("a", lines[:30], 30)
+        log.display = False
+        await pilot.pause()
+        for count in range(31, 90):
+            log.show("a", lines[:count], count)
+        log.display = True
+        await until(pilot, lambda: len(shown(log)) == 89)
+        assert log.is_vertical_scroll_end
+        log.show("a", lines, 90)
+        await pilot.pause()
+        assert log.is_vertical_scroll_end
+        assert shown(log) == lines
+
+    drive(80, act)
