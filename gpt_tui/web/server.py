@@ -20,6 +20,7 @@ from pathlib import Path
 from string import Template
 
 from aiohttp import web
+from textual_serve.app_service import AppService
 from textual_serve.server import Server, to_int
 
 from ..i18n import _, language
@@ -41,6 +42,7 @@ class AppServer(Server):
         super().__init__(line, title="gpt-tui")
         self._guard = guard
         self._pages = 0
+        self._apps: set[AppService] = set()
 
     async def make_app(self) -> web.Application:
         app = await self._make_app()
@@ -77,6 +79,19 @@ class AppServer(Server):
         finally:
             self._pages -= 1
 
+    async def _process_messages(self, websocket: web.WebSocketResponse, app_service: AppService) -> None:
+        self._apps = {app for app in self._apps if app._process and app._process.returncode is None} | {app_service}
+        await super()._process_messages(websocket, app_service)
+
+    async def apps_ended(self) -> None:
+        """Wait for the processes: textual-serve only waits until they write nothing more, and asyncio complains on the
+        error stream about one that ends after its loop."""
+        for app in self._apps:
+            process = app._process
+            if process is not None:
+                await process.wait()
+        await asyncio.sleep(0.1)  # for asyncio to close their pipes
+
 
 def serve_on(listening: socket.socket, server: AppServer) -> int:
     """Serve until SIGINT or SIGTERM; returns that signal's exit code, 130 or 143."""
@@ -104,3 +119,4 @@ async def _serve(listening: socket.socket, server: AppServer) -> int:
     finally:
         with contextlib.suppress(asyncio.TimeoutError, TimeoutError):  # an app that does not end is left to itself
             await asyncio.wait_for(runner.cleanup(), STOP_SECONDS + 5.0)
+            await asyncio.wait_for(server.apps_ended(), STOP_SECONDS)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ import pytest
 
 from gpt_tui import loopback
 from gpt_tui.commands import web
+from gpt_tui.web.guard import Guard
+from gpt_tui.web.server import AppServer, _serve
 
 
 async def read_until(socket: aiohttp.ClientWebSocketResponse, part: str) -> str:
@@ -79,6 +84,34 @@ def test_nobody_else_gets_in(web_started: tuple[Any, str, str]) -> None:
     assert "SameSite=Strict" in page.headers["set-cookie"]
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 143
+
+
+#: An app that has nothing more to write, and ends a while later.
+SLOW_TO_END = """
+import os, time
+print("__GANGLION__", flush=True)
+os.close(1)
+os.close(2)
+time.sleep(0.7)
+"""
+
+
+def test_an_app_that_takes_its_time_to_end_is_waited_for() -> None:
+    """Otherwise asyncio would complain of it on the error stream, when its loop is gone."""
+
+    async def serve_and_visit(listening: socket.socket, server: AppServer, port: int) -> int:
+        serving = asyncio.create_task(_serve(listening, server))
+        address = f"http://127.0.0.1:{port}/ws?token={server._guard.token}"
+        async with aiohttp.ClientSession() as session, session.ws_connect(address):
+            await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return await serving
+
+    with loopback.listen("127.0.0.1", 0) as listening:
+        port = listening.getsockname()[1]
+        server = AppServer([sys.executable, "-c", SLOW_TO_END], Guard(port, local=True))
+        assert asyncio.run(serve_and_visit(listening, server, port)) == 143
+    assert [app._process.returncode for app in server._apps if app._process] == [0]
 
 
 def test_options_reach_the_app(gpt_tui: Any, monkeypatch: pytest.MonkeyPatch) -> None:
