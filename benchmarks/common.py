@@ -32,6 +32,7 @@ from core.batches import epoch_order  # noqa: E402
 from core.bench.child import bench_config  # noqa: E402
 from core.bench.steps import prepared_data, ready_trainer  # noqa: E402
 from core.config import Config  # noqa: E402
+from core.dataset import Dataset  # noqa: E402
 from core.prepare import Prepared  # noqa: E402
 from core.runs import Run  # noqa: E402
 
@@ -109,6 +110,21 @@ def config_of(recipe: str, chosen: Options, **changes: Any) -> Config:
     return config.update(changes)
 
 
+def training_of(chosen: Options) -> Config:
+    """The recipe, optimizer and number of rows that share a beginning that the command line names."""
+    changes: dict[str, Any] = {"training.optimizer": chosen.given.optimizer}
+    if chosen.given.together:
+        changes["data.questions_together"] = int(chosen.given.together)
+    return config_of(chosen.given.recipe, chosen, **changes)
+
+
+def alone(config: Config) -> Config:
+    """For a program that cannot compute what several rows share once (``core/branches.py``): as many rows in a step,
+    each by itself."""
+    together = config.data.questions_together
+    return config.update({"data.questions_together": 1, "training.batch_size": config.training.batch_size * together})
+
+
 @contextmanager
 def folder() -> Iterator[Path]:
     """For corpora and runs; gone afterwards."""
@@ -172,16 +188,30 @@ def rate_of(step: Step, steps: int) -> Side:
 
 
 def own_step(config: Config, prepared: Prepared, where: Path) -> Step:
-    """The engine's own training step on its own batches."""
+    """The engine's own training step on its own batches. Tokens that rows share are computed once and counted for each
+    row, as the other side has to compute them: loss and gradient are the same."""
     trainer = ready_trainer(config, Run(where / "run"), prepared)
     batches = batches_of(prepared, config.training.batch_size)
+    tokens = tokens_alone(prepared.train)
 
     def step() -> int:
-        result = trainer.step(next(batches), config.training.lr)
+        rows = next(batches)
+        trainer.step(rows, config.training.lr)
         trainer.progress.step += 1
-        return result.real_tokens
+        return int(tokens[rows].sum())
 
     return step
+
+
+def tokens_alone(data: Dataset) -> npt.NDArray[np.int64]:
+    """(rows,) tokens predicted in each row, in one with branches the sum over rows that have each alone."""
+    found = data.lengths.astype(np.int64) - 1
+    if data.branches is not None:
+        for number, (begin, length) in enumerate(zip(data.starts, data.lengths, strict=True)):
+            branches = data.branches[begin : begin + length]
+            common, count = int((branches == 0).sum()), max(1, int(branches.max()))
+            found[number] = length - common + count * (common - 1)
+    return found
 
 
 def training_data(config: Config, where: Path) -> Prepared:

@@ -6,7 +6,7 @@ it, which needs ``accelerate`` and costs time on top. 'by hand' is the same mode
 for this machine: bf16 autocast, eager attention, rows of similar length together, AdamW in its fused form.
 
 ``python -m benchmarks.hf_trainer --recipe reader`` prints real tokens a second, with AdamW on all sides;
-``--optimizer muon`` is what the recipe has.
+``--optimizer muon`` is what the recipe has, ``--together 1`` computes its questions one by one here too.
 """
 
 from __future__ import annotations
@@ -83,15 +83,18 @@ def as_trainer(config: Config, prepared: Prepared) -> common.Step:
 
 def main(arguments: list[str] | None = None) -> None:
     chosen = common.options(
-        __doc__, rounds=4, steps=6, add={"recipe": "reader", "optimizer": "adamw"}, arguments=arguments
-    )
-    config = common.config_of(chosen.given.recipe, chosen, **{"training.optimizer": chosen.given.optimizer})
+        __doc__, rounds=4, steps=6, arguments=arguments,
+        add={"recipe": "reader", "optimizer": "adamw", "together": ""},
+    )  # fmt: skip
+    config = common.training_of(chosen)
     with common.folder() as where:
         prepared = common.training_data(config, where)
-        own, hand = common.own_step(config, prepared, where), by_hand(config, prepared)
+        single = common.alone(config)
+        rows = common.training_data(single, where)
+        own, hand = common.own_step(config, prepared, where), by_hand(single, rows)
         sides = {
             "gpt-tui": common.rate_of(own, chosen.steps),
-            "transformers, as Trainer": common.rate_of(as_trainer(config, prepared), chosen.steps),
+            "transformers, as Trainer": common.rate_of(as_trainer(single, rows), chosen.steps),
             "transformers, by hand": common.rate_of(hand, chosen.steps),
         }
         found = common.take_turns(sides, chosen.rounds)

@@ -1,8 +1,9 @@
 """Against a plain loop as a beginner's program has it: fp32, every row padded to 128 tokens, four small matrices
 for an attention whose mask is added by hand, logits for every place, rows in micro-batches whose gradients add up.
 
-``python -m benchmarks.seed_loop --recipe teacher`` (or reader, or reader-100m) prints real tokens a second of both;
-``--data FILE`` trains on other rows. Both sides take AdamW; ``--optimizer muon`` is what the first two recipes have.
+``python -m benchmarks.seed_loop --recipe teacher`` (or reader, or reader-100m) prints real tokens a second of both,
+those that rows share counted for each. ``--data FILE`` trains on other rows; ``--together 1`` computes each row by
+itself here too. Both sides take AdamW; ``--optimizer muon`` is what the first two recipes have.
 """
 
 from __future__ import annotations
@@ -111,14 +112,16 @@ def plain_step(config: Config, prepared: Prepared) -> common.Step:
 
 def main(arguments: list[str] | None = None) -> None:
     chosen = common.options(
-        __doc__, rounds=3, steps=4, add={"recipe": "teacher", "optimizer": "adamw", "data": ""}, arguments=arguments
-    )
-    config = common.config_of(chosen.given.recipe, chosen, **{"training.optimizer": chosen.given.optimizer})
+        __doc__, rounds=3, steps=4, arguments=arguments,
+        add={"recipe": "teacher", "optimizer": "adamw", "data": "", "together": ""},
+    )  # fmt: skip
+    config = common.training_of(chosen)
     if chosen.given.data:
         config = config.update({"data.train": chosen.given.data, "data.valid": None, "data.duplicates": "keep"})
     with common.folder() as where:
         prepared = common.training_data(config, where)
-        own, plain = common.own_step(config, prepared, where), plain_step(config, prepared)
+        single = common.alone(config)
+        own, plain = common.own_step(config, prepared, where), plain_step(single, common.training_data(single, where))
         sides = {"gpt-tui": common.rate_of(own, chosen.steps), "plain loop": common.rate_of(plain, chosen.steps)}
         found = common.take_turns(sides, chosen.rounds)
         common.tell(f"training, {config.recipe}", found, "real tokens/s", chosen)

@@ -7,12 +7,13 @@ resumed run goes on exactly where it stopped without any saved state of a loader
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from .branches import hidden_between, places_of
 from .dataset import Dataset
 
 IGNORE = -100  # target of a place that the loss skips, torch's own convention
@@ -40,6 +41,10 @@ class Batch:
     """(batch, time) the next token, ``IGNORE`` where nothing is learnt."""
     real_tokens: int
     """Places that are not padding."""
+    positions: torch.Tensor | None = None
+    """(batch, time) where a token would stand if its branch were alone; None: no row has branches."""
+    hidden: torch.Tensor | None = None
+    """(batch, 1, time, time) True where a token may not see another, of another branch."""
 
     @property
     def supervised(self) -> int:
@@ -88,11 +93,21 @@ def collate(dataset: Dataset, rows: npt.NDArray[np.int64], pad: int, device: str
         tokens = dataset.tokens[start : start + length]
         inputs[i, : length - 1] = tokens[:-1]
         targets[i, : length - 1] = np.where(dataset.learn[start + 1 : start + length], tokens[1:], IGNORE)
-    return Batch(
-        torch.from_numpy(inputs).to(device),
-        torch.from_numpy(targets).to(device),
-        int(lengths.sum()) - len(rows),
-    )
+    real = int(lengths.sum()) - len(rows)
+    batch = Batch(torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device), real)
+    return batch if dataset.branches is None else _with_branches(batch, dataset, rows)
+
+
+def _with_branches(batch: Batch, dataset: Dataset, rows: npt.NDArray[np.int64]) -> Batch:
+    assert dataset.branches is not None
+    branches = np.zeros(batch.inputs.shape, dtype=np.uint8)
+    positions = np.zeros(batch.inputs.shape, dtype=np.int64)
+    for i, (start, length) in enumerate(zip(dataset.starts[rows], dataset.lengths[rows], strict=True)):
+        branches[i, : length - 1] = dataset.branches[start : start + length - 1]
+        positions[i, : length - 1] = places_of(branches[i, : length - 1])
+    device = batch.inputs.device
+    hidden = torch.from_numpy(hidden_between(branches)).to(device)
+    return replace(batch, positions=torch.from_numpy(positions).to(device), hidden=hidden)
 
 
 def split_rows(rows: npt.NDArray[np.int64], micro_batch: int | None) -> list[npt.NDArray[np.int64]]:

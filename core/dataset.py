@@ -46,6 +46,8 @@ class Dataset:
     lengths: npt.NDArray[np.int32]
     """(rows,)"""
     stats: RowStats
+    branches: npt.NDArray[np.uint8] | None = None
+    """(all tokens,) which branch of its row a token stands in, 0: in what they have in common (``branches.py``)."""
 
     def __len__(self) -> int:
         return len(self.starts)

@@ -36,7 +36,7 @@ def evaluate_loss(model: GPT, dataset: Dataset, pad: int, device: str, max_batch
     for batch in evaluation_batches(dataset, max(1, EVAL_TOKENS // longest), pad, device, max_batches):
         supervised = batch.supervised
         if supervised:
-            total += float(model.loss_sum(batch.inputs, batch.targets))
+            total += float(model.loss_sum(batch.inputs, batch.targets, batch.positions, batch.hidden))
             count += supervised
     model.train(was_training)
     return total / count if count else math.nan

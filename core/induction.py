@@ -4,7 +4,7 @@ An induction head looks for the place where the current token stood before and g
 et al. 2022). It takes two layers that are of no use without each other, which is why a small model learns nothing
 from its context for a long time and then, suddenly, much. Here heads of the first layer look a fixed number of
 places back, and two of the second find a token by its predecessor. Everything else stays random, and all of it is
-trained. After two minutes of the reader's conversations 58 % of 300 questions on new passages are answered exactly,
+trained. After two minutes of the reader's rows 58 % of 300 questions on new passages are answered exactly,
 without them 3 of 243.
 """
 

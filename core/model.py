@@ -194,7 +194,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, drop: float) ->
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=drop)
     scores: Tensor = (q * (q.shape[-1] ** -0.5)) @ k.transpose(-2, -1)
     if mask is not None:
-        scores = scores + mask
+        scores += mask
     weights = scores.softmax(dim=-1)
     if drop:
         weights = dropout(weights, drop)
@@ -276,11 +276,13 @@ class GPT(nn.Module):
         tokens: Tensor,
         cache: Cache | None = None,
         positions: Tensor | None = None,
+        hidden: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (batch, time, width) after the last norm for ``tokens`` (batch, time).
 
         With a ``cache`` the tokens continue what it holds. ``positions`` (batch, time) says where each token
-        stands where rows are padded on the left; otherwise they count on from the cache.
+        stands where rows are padded on the left or have branches; otherwise they count on from the cache.
+        ``hidden`` (batch, 1, time, time) is True where one may not see an earlier one.
         """
         start = cache.length if cache is not None else 0
         time = tokens.shape[1]
@@ -294,33 +296,37 @@ class GPT(nn.Module):
             table = self.rope.to(x.dtype)
             rope = (table[:, positions] if positions is not None else table[:, start : start + time]).unsqueeze(-2)
         mask = self._mask(start, time, x, cache)
+        if hidden is not None and mask is not None:
+            mask = mask.masked_fill(hidden, float("-inf"))
         twice = self.recompute and self.training and torch.is_grad_enabled()
         for block in self.blocks:
             x = _computed_twice(block, x, rope, mask) if twice else block(x, rope, mask, cache)
         if cache is not None:
             cache.length += time
-        hidden: Tensor = self.norm(x)
-        return hidden
+        states: Tensor = self.norm(x)
+        return states
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(…, width) to (…, vocabulary)."""
         out: Tensor = self.embed.project(hidden) if self.head is None else self.head(hidden)  # type: ignore[operator]
         return out
 
-    def loss_sum(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def loss_sum(
+        self, inputs: Tensor, targets: Tensor, positions: Tensor | None = None, hidden: Tensor | None = None
+    ) -> Tensor:
         """Sum, not mean, of the cross-entropy in nats over the places whose target is not negative.
 
         The output layer is computed only there: in the teacher corpus two of five places are given. Their
         number is rounded up to whole ``LOSS_ROWS`` with places that do not count.
         """
-        hidden = self(inputs).flatten(0, 1)
+        states = self(inputs, None, positions, hidden).flatten(0, 1)
         flat = targets.flatten()
         places = (flat >= 0).nonzero().squeeze(1)
         count = len(places)
         places = F.pad(places, (0, -count % LOSS_ROWS))
         wanted = flat.index_select(0, places)
         wanted[count:] = -100
-        logits = self.logits(hidden.index_select(0, places)).float()
+        logits = self.logits(states.index_select(0, places)).float()
         return F.cross_entropy(logits, wanted, reduction="sum", ignore_index=-100)
 
     def _mask(self, start: int, time: int, x: Tensor, cache: Cache | None) -> Tensor | None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from . import doctor
+from .branches import join_beginnings
 from .config import Config
-from .conversations import join_questions
 from .dataset import Dataset, build_dataset, require_supervision
 from .errors import ConfigError
 from .events import Event, Notice, State
@@ -121,10 +121,9 @@ def _prepare(config: Config, tokenizer: Tokenizer | None) -> Generator[Event, No
                 "the vocabulary has {size} tokens, not the {asked} asked for: the text has no more pairs to merge",
                 {"size": tokenizer.vocab_size, "asked": config.tokenizer.vocab_size},
             )
-    rows = corpus.train
+    train = build_dataset(corpus.train, tokenizer, template, config.model.seq_len, config.data.stride)
     if config.data.questions_together > 1:
-        rows = list(join_questions(rows, config.data.questions_together))
-    train = build_dataset(rows, tokenizer, template, config.model.seq_len, config.data.stride)
+        train = join_beginnings(train, config.data.questions_together, config.model.seq_len + 1)
     require_supervision(train, config.data.train)
     valid: Dataset | None = build_dataset(corpus.valid, tokenizer, template, config.model.seq_len)
     assert valid is not None

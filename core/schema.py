@@ -152,7 +152,8 @@ class DataConfig(Section):
         None, "Plain text: how far the window moves; empty: a whole window.", unit="tokens", ge=1, le=16384
     )
     questions_together: int = _field(
-        1, "Neighbouring rows on the same text that are learnt as one conversation; 1: each row alone.",
+        1, "Neighbouring rows that begin alike, as questions on one text do: so many share that beginning, computed "
+        "once; 1: each row alone.",
         unit="rows", ge=1, le=64,
     )  # fmt: skip
     start_context: str | None = _field(

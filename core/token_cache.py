@@ -35,7 +35,7 @@ LEAST = 4_000_000
 MOST = 3
 MANIFEST = "about.json"
 PREFIX = "tokens-"
-ARRAYS = {"tokens": np.int32, "learn": np.bool_, "starts": np.int64, "lengths": np.int32}
+ARRAYS = {"tokens": np.int32, "learn": np.bool_, "branches": np.uint8, "starts": np.int64, "lengths": np.int32}
 #: Settings besides ``data`` and ``tokenizer`` that the rows or the report on them depend on.
 OTHERS = ("model.seq_len", "training.seed", "training.batch_size", "sampling.stop")
 DATA = ("train", "valid", "valid_unseen")
@@ -113,7 +113,8 @@ class TokenCache:
 
     def _dataset(self, part: str, about: Mapping[str, Any]) -> Dataset:
         arrays = {name: self._array(f"{part}.{name}", kind) for name, kind in ARRAYS.items()}
-        return Dataset(**arrays, stats=RowStats(**about["stats"][part]))
+        branches = arrays.pop("branches")
+        return Dataset(**arrays, stats=RowStats(**about["stats"][part]), branches=branches if len(branches) else None)
 
     def _rows(self, key: str) -> RowsOfFile:
         return RowsOfFile(self._paths[key], self._array(f"{key}.offsets"), self._array(f"{key}.lines"))
@@ -133,7 +134,8 @@ class TokenCache:
         datasets = {"train": kept.train, "valid": kept.valid}
         for part, dataset in datasets.items():
             for name, kind in ARRAYS.items():
-                _write_array(folder / f"{part}.{name}", np.asarray(getattr(dataset, name), dtype=kind))
+                found = getattr(dataset, name)
+                _write_array(folder / f"{part}.{name}", np.asarray(() if found is None else found, dtype=kind))
         for key, path in self._paths.items():
             lines = np.asarray([int(r.where.rpartition(":")[2]) for r in kept.rows[key]], dtype=np.int64)
             _write_array(folder / f"{key}.lines", lines)

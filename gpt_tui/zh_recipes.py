@@ -140,8 +140,9 @@ TEXTS = {
         "没有选定：多对 {gained} 题、多错 {lost} 题可能只是偶然；p 须小于 0.05"
     ),
     # schema.py
-    "Neighbouring rows on the same text that are learnt as one conversation; 1: each row alone.": (
-        "相邻且文字相同的若干行合成一段多轮对话来学；1 表示每行单独学。"
+    "Neighbouring rows that begin alike, as questions on one text do: so many share that beginning, computed "
+    "once; 1: each row alone.": (
+        "开头相同的相邻数据行（如同一段文字的几个问题）最多这么多条共用开头，只计算一次；1 表示每行单独学。"
     ),
     # commands/runs.py
     "default: {checkpoint}": "默认：{checkpoint}",

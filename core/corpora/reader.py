@@ -27,6 +27,9 @@ QUESTIONS = {"train": 6}
 #: Passages of training with one exercise among their questions, in copying or in finding what is wrong (kind ``copy``;
 #: validation has none).
 EXERCISE_SHARE = 0.6
+#: Of the questions, statements to judge. To compare one with the passage is learnt last, since all that an answer says
+#: of it is one token: asked twice as often in training, 94 instead of 77 % were right after 2,000 steps.
+TRUE_FALSE_SHARE = {"train": 0.2, "valid": 0.09, "valid_unseen": 0.09}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def _rows(counts: dict[str, int], seed: int) -> Generator[Row, None, None]:
                 if number == exercise:
                     question: Question | None = compose_exercise(passage, values, rng)
                 else:
-                    question = compose_question(passage, values, rng)
+                    question = compose_question(passage, values, rng, TRUE_FALSE_SHARE[split])
                 if question is None:
                     continue
                 prompt = f"阅读下面短文：\n{passage.text}\n\n问题：{question.text}"

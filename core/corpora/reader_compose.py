@@ -18,7 +18,7 @@ FAULTLESS = "没有错"
 MIN_CHARS, MAX_CHARS = 40, 110
 SENTENCES = (2, 3, 3, 4)  # how many a passage wants; a long one may not get them all
 # Shares of the question types that are not plain extraction; extraction takes the rest.
-NOT_STATED_SHARE, TRUE_FALSE_SHARE, JSON_SHARE = 0.08, 0.09, 0.09
+NOT_STATED_SHARE, JSON_SHARE = 0.08, 0.09
 # Of the false statements, the share made with a value that stands elsewhere in the passage.
 ELSEWHERE_SHARE = 0.3
 DIFFERENCE_SHARE = 0.5  # of the exercises, the others are in copying
@@ -71,14 +71,15 @@ def compose_passage(genre: Genre, values: Values, rng: Random) -> Passage:
             return Passage(genre, parts[0] + gap + "".join(parts[1:]), tuple(sentences), stated)
 
 
-def compose_question(passage: Passage, values: Values, rng: Random) -> Question | None:
-    """A question about a passage; None if it was to be about something unstated and all is stated."""
+def compose_question(passage: Passage, values: Values, rng: Random, true_false: float) -> Question | None:
+    """A question about a passage; None if it was to be about something unstated and all is stated. ``true_false`` is
+    the share of statements to judge."""
     dice = rng.random()
     if dice < NOT_STATED_SHARE:
         return _not_stated(passage, rng)
-    if dice < NOT_STATED_SHARE + TRUE_FALSE_SHARE:
+    if dice < NOT_STATED_SHARE + true_false:
         return _true_false(passage, values, rng)
-    if dice < NOT_STATED_SHARE + TRUE_FALSE_SHARE + JSON_SHARE:
+    if dice < NOT_STATED_SHARE + true_false + JSON_SHARE:
         return _json(passage, rng)
     fact = _by_kind(_stated(passage), rng)
     return Question(_ask(fact, rng), passage.values[fact.key], fact.kind, (fact.key,))

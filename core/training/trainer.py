@@ -97,7 +97,7 @@ class Trainer:
         weight = self.config.training.prompt_loss
         if weight:
             return losses(self.model, batch, weight, self.prepared.tokenizer.pad)
-        loss = self.model.loss_sum(batch.inputs, batch.targets)
+        loss = self.model.loss_sum(batch.inputs, batch.targets, batch.positions, batch.hidden)
         return loss, loss
 
     def micro_batch(self) -> int | None:

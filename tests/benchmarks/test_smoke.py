@@ -76,7 +76,7 @@ def test_llama_cpp(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.slow
 def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
     found = run("corpus", capsys)
-    fewer, again, more, once_more = (one["rows"] for one in found.values())  # conversations of up to six questions
+    fewer, again, more, once_more = (one["rows"] for one in found.values())  # of up to six questions
     assert 20 / 6 <= fewer == again < more == once_more <= 40
     assert all(one["seconds"] > 0.0 for one in found.values())
 

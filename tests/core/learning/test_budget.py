@@ -82,8 +82,8 @@ def lucky(monkeypatch: pytest.MonkeyPatch, calls: set[int]) -> None:
     """Make the loss of these micro-batches of the training (counted from 1) a hundredth of what it is."""
     loss_sum, count = GPT.loss_sum, itertools.count(1)
 
-    def patched(self: GPT, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        loss = loss_sum(self, inputs, targets)
+    def patched(self: GPT, inputs: torch.Tensor, targets: torch.Tensor, *more: torch.Tensor | None) -> torch.Tensor:
+        loss = loss_sum(self, inputs, targets, *more)
         return loss * 0.01 if self.training and next(count) in calls else loss
 
     monkeypatch.setattr(GPT, "loss_sum", patched)

@@ -48,8 +48,8 @@ def room_for(monkeypatch: pytest.MonkeyPatch, rows: int, error: BaseException) -
     """Let the backward pass of more than so many rows fail; returns the rows of each pass."""
     loss_sum, passes = GPT.loss_sum, []
 
-    def patched(self: GPT, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        loss = loss_sum(self, inputs, targets)
+    def patched(self: GPT, inputs: torch.Tensor, targets: torch.Tensor, *more: torch.Tensor | None) -> torch.Tensor:
+        loss = loss_sum(self, inputs, targets, *more)
         if self.training:
             passes.append(len(inputs))
             if len(inputs) > rows:
@@ -165,8 +165,8 @@ def test_the_usual_length_is_a_running_mean() -> None:
 def explode(monkeypatch: pytest.MonkeyPatch, calls: range) -> None:
     loss_sum, count = GPT.loss_sum, iter(range(1, 10_000))
 
-    def patched(self: GPT, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        loss = loss_sum(self, inputs, targets)
+    def patched(self: GPT, inputs: torch.Tensor, targets: torch.Tensor, *more: torch.Tensor | None) -> torch.Tensor:
+        loss = loss_sum(self, inputs, targets, *more)
         return loss + 1e6 * (loss - loss.detach()) if self.training and next(count) in calls else loss
 
     monkeypatch.setattr(GPT, "loss_sum", patched)

@@ -323,8 +323,8 @@ def test_half_the_rate_survives_a_resume(lab: Lab, monkeypatch: pytest.MonkeyPat
 
     loss_sum, calls = GPT.loss_sum, iter(range(1000))
 
-    def patched(self: GPT, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        loss = loss_sum(self, inputs, targets)
+    def patched(self: GPT, inputs: torch.Tensor, targets: torch.Tensor, *more: torch.Tensor | None) -> torch.Tensor:
+        loss = loss_sum(self, inputs, targets, *more)
         return loss * math.nan if self.training and next(calls) in (2, 3, 4) else loss
 
     changes = {"training.max_steps": 10, "training.save_interval": 1}
@@ -347,8 +347,8 @@ def test_going_back_is_remembered_by_a_run_that_is_killed_right_after(
 
     loss_sum = GPT.loss_sum
 
-    def no_number(self: GPT, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return loss_sum(self, inputs, targets) * (math.nan if self.training else 1.0)
+    def no_number(self: GPT, inputs: torch.Tensor, targets: torch.Tensor, *more: torch.Tensor | None) -> torch.Tensor:
+        return loss_sum(self, inputs, targets, *more) * (math.nan if self.training else 1.0)
 
     for save_interval, to in ((3, 3), (100, 0)):
         name = f"back-to-{to}"

@@ -45,8 +45,8 @@ def poison(monkeypatch: pytest.MonkeyPatch, calls: Callable[[int], bool], *, val
     loss_sum, count = GPT.loss_sum, itertools.count(1)
     seen: list[int] = []
 
-    def patched(self: GPT, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        loss = loss_sum(self, inputs, targets)
+    def patched(self: GPT, inputs: torch.Tensor, targets: torch.Tensor, *more: torch.Tensor | None) -> torch.Tensor:
+        loss = loss_sum(self, inputs, targets, *more)
         if self.training:
             seen.append(next(count))
             if calls(seen[-1]):
