@@ -60,6 +60,7 @@ class Tokenizer:
             self.special |= {unknown}
         self.byte_level = isinstance(inner.model, models.BPE)
         self._bytes = [self._bytes_of(i) for i in range(inner.get_vocab_size())]
+        self._parts_at_empty_lines = _is_own(inner)
 
     def _special(self, name: str, fallback: int | None = None) -> int:
         for candidate in (name, GPT2_END):
@@ -94,9 +95,25 @@ class Tokenizer:
         return list(self._inner.encode(without_surrogates(text), add_special_tokens=False).ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """``encode`` of many texts at once, on all cores."""
-        found = self._inner.encode_batch_fast([without_surrogates(text) for text in texts], add_special_tokens=False)
-        return [list(encoding.ids) for encoding in found]
+        """``encode`` of many texts at once, on all cores. What stands before the last empty line is cut into tokens
+        once where one text after the other has it: questions on one passage take 40 % of the time."""
+        wanted: list[str] = []
+        places: list[tuple[int, ...]] = []
+        head, place = "", 0
+        for text in texts:
+            start = text.rfind("\n\n") if self._parts_at_empty_lines else -1
+            if start < 1 or text[start - 1].isspace():
+                places.append((len(wanted),))
+                wanted.append(text)
+                continue
+            if text[:start] != head:
+                head, place = text[:start], len(wanted)
+                wanted.append(head)
+            places.append((place, len(wanted)))
+            wanted.append(text[start:])
+        found = self._inner.encode_batch_fast([without_surrogates(text) for text in wanted], add_special_tokens=False)
+        ids = [encoding.ids for encoding in found]
+        return [ids[parts[0]] + ids[parts[1]] if len(parts) == 2 else ids[parts[0]] for parts in places]
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes that a token stands for; empty for a special one."""
@@ -187,6 +204,15 @@ def pre_tokenizer(pieces: str) -> pre_tokenizers.PreTokenizer:
     # One rule for all, its matches kept: on Chinese twice as fast as a split before GPT-2's own rule.
     split = pre_tokenizers.Split(tokenizers.Regex(rule), "removed", invert=True)
     return pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def _is_own(inner: tokenizers.Tokenizer) -> bool:
+    """Whether a vocabulary was learnt here: then no piece of text reaches from something visible over a line's end,
+    so that both sides of it can be cut into tokens apart."""
+    if inner.normalizer is not None or inner.pre_tokenizer is None:
+        return False
+    state = inner.pre_tokenizer.__getstate__()
+    return any(state == pre_tokenizer(pieces).__getstate__() for pieces in ("words", *ALONE))
 
 
 def train_bpe(
