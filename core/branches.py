@@ -53,11 +53,11 @@ def join_beginnings(rows: Dataset, most: int, longest: int) -> Dataset:
 def _groups(rows: Dataset, most: int, longest: int) -> Iterator[tuple[range, int]]:
     """Rows to be joined, and how many tokens they have in common."""
     first, common, total, most_given = 0, 0, 0, 0
-    for row in range(len(rows)):
-        given, length = _given(rows, row), int(rows.lengths[row])
+    starts, lengths, all_given = rows.starts.tolist(), rows.lengths.tolist(), _given(rows).tolist()
+    for row, (start, length, given) in enumerate(zip(starts, lengths, all_given, strict=True)):
         if row > first:
             # The last token that is the same begins each branch: it has something else to predict in each.
-            alike = min(common, _alike(rows, first, row, given) - 1)
+            alike = min(common, _alike(rows.tokens, starts[first], start, min(given, all_given[first])) - 1)
             joined = total + length - alike + (common - alike) * (row - first - 1)
             if row - first < most and joined <= longest and alike >= 1 and 2 * alike >= max(given, most_given):
                 common, total, most_given = alike, joined, max(given, most_given)
@@ -67,19 +67,18 @@ def _groups(rows: Dataset, most: int, longest: int) -> Iterator[tuple[range, int
     yield range(first, len(rows)), common
 
 
-def _given(rows: Dataset, row: int) -> int:
-    """Tokens before the first to be learnt."""
-    begin, length = int(rows.starts[row]), int(rows.lengths[row])
-    learn = rows.learn[begin : begin + length]
-    return int(learn.argmax()) if learn.any() else length
+def _given(rows: Dataset) -> npt.NDArray[np.int64]:
+    """(rows,) tokens before the first to be learnt."""
+    learnt = np.append(np.flatnonzero(rows.learn), len(rows.learn) + int(rows.lengths.max()))
+    first = learnt[np.searchsorted(learnt, rows.starts)]
+    return np.minimum(first - rows.starts, rows.lengths)
 
 
-def _alike(rows: Dataset, first: int, second: int, most: int) -> int:
-    """Tokens, ``most`` at most, with which both rows begin."""
-    most = min(most, _given(rows, first))
-    a, b = (rows.tokens[int(rows.starts[row]) :][:most] for row in (first, second))
-    differ = a != b
-    return int(differ.argmax()) if differ.any() else most
+def _alike(tokens: npt.NDArray[np.int32], first: int, second: int, most: int) -> int:
+    """Tokens, ``most`` at most, with which the rows that begin there both begin."""
+    differ = tokens[first : first + most] != tokens[second : second + most]
+    place = int(differ.argmax()) if most else 0
+    return place if most and differ[place] else most
 
 
 def places_of(branches: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
