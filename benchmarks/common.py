@@ -118,11 +118,15 @@ def training_of(chosen: Options) -> Config:
     return config_of(chosen.given.recipe, chosen, **changes)
 
 
-def alone(config: Config) -> Config:
+def alone(config: Config, prepared: Prepared, where: Path) -> tuple[Config, Prepared]:
     """For a program that cannot compute what several rows share once (``core/branches.py``): as many rows in a step,
     each by itself."""
     together = config.data.questions_together
-    return config.update({"data.questions_together": 1, "training.batch_size": config.training.batch_size * together})
+    if together == 1:
+        return config, prepared
+    changes = {"data.questions_together": 1, "training.batch_size": config.training.batch_size * together}
+    single = config.update(changes)
+    return single, training_data(single, where)
 
 
 @contextmanager

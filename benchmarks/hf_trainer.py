@@ -89,8 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = common.training_of(chosen)
     with common.folder() as where:
         prepared = common.training_data(config, where)
-        single = common.alone(config)
-        rows = common.training_data(single, where)
+        single, rows = common.alone(config, prepared, where)
         own, hand = common.own_step(config, prepared, where), by_hand(single, rows)
         sides = {
             "gpt-tui": common.rate_of(own, chosen.steps),

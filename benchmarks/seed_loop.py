@@ -120,8 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
         config = config.update({"data.train": chosen.given.data, "data.valid": None, "data.duplicates": "keep"})
     with common.folder() as where:
         prepared = common.training_data(config, where)
-        single = common.alone(config)
-        own, plain = common.own_step(config, prepared, where), plain_step(single, common.training_data(single, where))
+        own, plain = common.own_step(config, prepared, where), plain_step(*common.alone(config, prepared, where))
         sides = {"gpt-tui": common.rate_of(own, chosen.steps), "plain loop": common.rate_of(plain, chosen.steps)}
         found = common.take_turns(sides, chosen.rounds)
         common.tell(f"training, {config.recipe}", found, "real tokens/s", chosen)

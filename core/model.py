@@ -317,7 +317,8 @@ class GPT(nn.Module):
         """Sum, not mean, of the cross-entropy in nats over the places whose target is not negative.
 
         The output layer is computed only there: in the teacher corpus two of five places are given. Their
-        number is rounded up to whole ``LOSS_ROWS`` with places that do not count.
+        number is rounded up to whole ``LOSS_ROWS`` with places that do not count. ``positions`` and ``hidden`` as in
+        ``forward``.
         """
         states = self(inputs, None, positions, hidden).flatten(0, 1)
         flat = targets.flatten()

@@ -11,6 +11,7 @@ import codecs
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import tokenizers
@@ -60,7 +61,11 @@ class Tokenizer:
             self.special |= {unknown}
         self.byte_level = isinstance(inner.model, models.BPE)
         self._bytes = [self._bytes_of(i) for i in range(inner.get_vocab_size())]
-        self._parts_at_empty_lines = _is_own(inner)
+
+    @cached_property
+    def _parts_at_empty_lines(self) -> bool:
+        """Whether ``encode_batch`` may take texts apart there; found out at its first call, not at every start."""
+        return _is_own(self._inner)
 
     def _special(self, name: str, fallback: int | None = None) -> int:
         for candidate in (name, GPT2_END):
