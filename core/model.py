@@ -272,11 +272,7 @@ class GPT(nn.Module):
         return self
 
     def forward(
-        self,
-        tokens: Tensor,
-        cache: Cache | None = None,
-        positions: Tensor | None = None,
-        hidden: Tensor | None = None,
+        self, tokens: Tensor, cache: Cache | None = None, positions: Tensor | None = None, hidden: Tensor | None = None
     ) -> Tensor:
         """Hidden states (batch, time, width) after the last norm for ``tokens`` (batch, time).
 
