@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .model import GPT, MLP, Attention, Block, Cache, RMSNorm, ScaleNorm, TokenEmbedding
+from .cache import Cache
+from .model import GPT, MLP, Attention, Block, RMSNorm, ScaleNorm, TokenEmbedding
 
 Norm = Callable[[Tensor], "tuple[Tensor, float]"]
 """A vector (width,) to one of the same width and the factor that it is still to be multiplied by: a product takes the

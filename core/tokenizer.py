@@ -18,6 +18,7 @@ import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from .errors import DataError
+from .pieces import PieceTable
 from .storage import read_text
 from .text import without_surrogates
 
@@ -63,9 +64,9 @@ class Tokenizer:
         self._bytes = [self._bytes_of(i) for i in range(inner.get_vocab_size())]
 
     @cached_property
-    def _parts_at_empty_lines(self) -> bool:
-        """Whether ``encode_batch`` may take texts apart there; found out at its first call, not at every start."""
-        return _is_own(self._inner)
+    def _pieces(self) -> PieceTable | None:
+        """Where the pieces of a text can be looked up; found out at the first batch, not at every start."""
+        return PieceTable(self._cut) if _characters_stand_alone(self._inner) else None
 
     def _special(self, name: str, fallback: int | None = None) -> int:
         for candidate in (name, GPT2_END):
@@ -100,25 +101,13 @@ class Tokenizer:
         return list(self._inner.encode(without_surrogates(text), add_special_tokens=False).ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """``encode`` of many texts at once, on all cores. What stands before the last empty line is cut into tokens
-        once where one text after the other has it: questions on one passage take 40 % of the time."""
-        wanted: list[str] = []
-        places: list[tuple[int, ...]] = []
-        head, place = "", 0
-        for text in texts:
-            start = text.rfind("\n\n") if self._parts_at_empty_lines else -1
-            if start < 1 or text[start - 1].isspace():
-                places.append((len(wanted),))
-                wanted.append(text)
-                continue
-            if text[:start] != head:
-                head, place = text[:start], len(wanted)
-                wanted.append(head)
-            places.append((place, len(wanted)))
-            wanted.append(text[start:])
-        found = self._inner.encode_batch_fast([without_surrogates(text) for text in wanted], add_special_tokens=False)
-        ids = [encoding.ids for encoding in found]
-        return [ids[parts[0]] + ids[parts[1]] if len(parts) == 2 else ids[parts[0]] for parts in places]
+        """``encode`` of many texts at once."""
+        texts = [without_surrogates(text) for text in texts]
+        return self._pieces.encode(texts) if self._pieces is not None else self._cut(texts)
+
+    def _cut(self, texts: Sequence[str]) -> list[list[int]]:
+        """On all cores."""
+        return [encoding.ids for encoding in self._inner.encode_batch_fast(texts, add_special_tokens=False)]
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes that a token stands for; empty for a special one."""
@@ -211,13 +200,11 @@ def pre_tokenizer(pieces: str) -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
-def _is_own(inner: tokenizers.Tokenizer) -> bool:
-    """Whether a vocabulary was learnt here: then no piece of text reaches from something visible over a line's end,
-    so that both sides of it can be cut into tokens apart."""
+def _characters_stand_alone(inner: tokenizers.Tokenizer) -> bool:
+    """Whether a vocabulary was learnt here with ``tokenizer.pieces: characters``."""
     if inner.normalizer is not None or inner.pre_tokenizer is None:
         return False
-    state = inner.pre_tokenizer.__getstate__()
-    return any(state == pre_tokenizer(pieces).__getstate__() for pieces in ("words", *ALONE))
+    return bool(inner.pre_tokenizer.__getstate__() == pre_tokenizer("characters").__getstate__())
 
 
 def train_bpe(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import core.pieces as core_pieces
+from core.pieces import PieceTable
 from core.tokenizer import Tokenizer, train_bpe
 
 TEXTS = [
@@ -60,3 +64,37 @@ def test_no_piece_is_longer_than_asked(longest: int) -> None:
     tokenizer = train_bpe(iter(TEXTS), 600, longest)
     lengths = [len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)]
     assert max(lengths) == longest
+
+
+def _noted(asked: list[str]) -> PieceTable:
+    def cut(texts: Sequence[str]) -> list[list[int]]:
+        asked.extend(sorted(texts))
+        return [[ord(char) for char in text] for text in texts]
+
+    return PieceTable(cut)
+
+
+def test_a_piece_is_cut_once() -> None:
+    asked: list[str] = []
+    table = _noted(asked)
+    texts = ["甲乙，丙。", "甲乙，丙。", "，丙3 abc"]
+    assert table.encode(texts) == [[ord(char) for char in text] for text in texts]
+    assert asked == [" abc", "3", "。", "乙", "甲", "，丙"]
+    assert table.encode(["乙甲", ""]) == [[ord("乙"), ord("甲")], []]
+    assert len(asked) == 6
+
+
+def test_what_is_kept_does_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core_pieces, "MOST_KEPT", 3)
+    asked: list[str] = []
+    table = _noted(asked)
+    for text in ("一二三四", "五", "一", "a" * 17, "a" * 17):
+        assert table.encode([text]) == [[ord(char) for char in text]]
+    assert asked == ["一", "三", "二", "四", "五", "一", "a" * 17, "a" * 17]
+
+
+def test_a_very_long_text_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core_pieces, "LONGEST_TEXT", 5)
+    asked: list[str] = []
+    _noted(asked).encode(["一二三四五六"])
+    assert asked == ["一二三四五六"]

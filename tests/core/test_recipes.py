@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from core.cache import Cache
 from core.config import Config, load_config, recipe_names
 from core.corpora.made import corpus_of
-from core.model import GPT, Cache
+from core.model import GPT
 from core.records import find_data
 from core.skeleton import count_parameters
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from core.cache import Cache
 from core.decode import Decoder
 from core.generate import FEWEST_ROWS, MOST_ROWS, rows_at_once
-from core.model import GPT, Cache
+from core.model import GPT
 from core.quantize import load_quantized, quantize_weights
 from core.skeleton import unfilled_model
 

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core import model as model_module
-from core.model import GPT, Cache, RMSNorm, ScaleNorm, attend, rope_table
+from core.cache import Cache
+from core.model import GPT, RMSNorm, ScaleNorm, attend, rope_table
 from core.optim import Optimizer
 from core.schema import ModelConfig, TrainingConfig
 from core.skeleton import count_parameters
