@@ -16,9 +16,11 @@ def summary_text(view: DataView) -> str:
     """The first line: is there something to look at?"""
     if view.problem:
         return f"✗ {view.problem}"
+    if view.warnings == 1:
+        return "! " + _("1 thing wants a look")
     if view.warnings:
-        return "! " + _("{n} things want attention").format(n=view.warnings)
-    return "✓ " + _("nothing wants attention")
+        return "! " + _("{n} things want a look").format(n=view.warnings)
+    return "✓ " + _("nothing wants a look")  # 22 cells: 80 columns leave 23 beside the views and the file
 
 
 def report_content(view: DataView, width: int) -> Content:

@@ -328,7 +328,7 @@ def test_a_page_folds_its_long_lines() -> None:
         text = report_content(view, width).plain
         assert all(sum(map(cell_width, line)) <= max(width, 26) for line in text.splitlines())
         assert "! 水很重要" in text
-    assert summary_text(view) == "! 1 things want attention"
+    assert summary_text(view) == "! 1 thing wants a look"
 
 
 def test_the_pane_imports_neither_torch_nor_numpy() -> None:
@@ -390,12 +390,12 @@ async def settle(app: Host, pilot: Pilot[None]) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_the_report_is_the_first_thing_to_see(tmp_path: Path, size: tuple[int, int]) -> None:
     async def act(app: Host, pilot: Pilot[None]) -> None:
-        assert "things want attention" in app.text()
+        assert "things want a look" in app.text()
         assert "! 2 exact duplicates" in app.text()
         await pilot.press("pagedown", "pagedown", "down")
         assert "vocabulary: 300 tokens" in app.text()
         await pilot.press("pageup", "pageup", "up")
-        assert "things want attention" in app.text()
+        assert "things want a look" in app.text()
 
     drive(corpus_of(tmp_path), act, size)
 
@@ -638,7 +638,7 @@ def test_another_language_while_the_data_is_read(tmp_path: Path) -> None:
             app.pane.action_reload()
             await asyncio.gather(app.pane.retranslate(), pilot.pause())
         await settle(app, pilot)
-        assert "things want attention" in app.text()
+        assert "things want a look" in app.text()
 
     drive(corpus_of(tmp_path), act)
 
