@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import httpx
 import pytest
+import yaml
 
+from core.config import load_config
 from gpt_tui import loopback
 from gpt_tui.commands import web
 from gpt_tui.web.guard import Guard
@@ -82,6 +86,41 @@ def test_nobody_else_gets_in(web_started: tuple[Any, str, str]) -> None:
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert "HttpOnly" in page.headers["set-cookie"]
     assert "SameSite=Strict" in page.headers["set-cookie"]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
+
+
+async def train_and_leave(url: str, token: str, runs: Path) -> None:
+    """Start a training in a page and close the page as soon as a step has been recorded."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        async with session.get(f"{url}/?token={token}"):
+            pass
+        async with session.ws_connect(f"{url}/ws?width=100&height=30") as socket:
+            await read_until(socket, "Train")
+            await socket.send_json(["stdin", "s"])
+            while not any(b'"step"' in path.read_bytes() for path in runs.glob("*/metrics.jsonl")):
+                await socket.receive(timeout=120)
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_when_its_page_is_closed(
+    web_started: tuple[Any, str, str], tmp_path: Path, helpers: Any
+) -> None:
+    """As the page that is left says."""
+    process, url, token = web_started
+    work = tmp_path / "work"
+    rows = helpers.write_rows(work / "rows.jsonl", helpers.pairs)
+    settings = [option.removeprefix("--set=") for option in helpers.tiny]
+    settings += [f"data.train={rows}", f"data.valid={rows}", "training.max_steps=2000"]
+    (work / "config.yaml").write_text(yaml.safe_dump(load_config("teacher", overrides=settings).to_dict()), "utf-8")
+    asyncio.run(train_and_leave(url, token, tmp_path / "runs"))
+    (run,) = (tmp_path / "runs").glob("teacher-*")
+    assert not (run / "report.json").exists(), "it was still training"
+    for _look in range(1200):  # counted: a loaded machine may stand still
+        if (run / "report.json").is_file():
+            break
+        time.sleep(0.1)
+    assert json.loads((run / "report.json").read_text("utf-8"))["steps"] == 2000
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 143
 
