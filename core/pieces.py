@@ -13,8 +13,8 @@ from itertools import chain
 
 #: A character that stands alone, by any version of Unicode, and what stands before it; or the end of a text.
 PIECE = re.compile("[^0-9\u4e00-\u9fa5]*[0-9\u4e00-\u9fa5]|[^0-9\u4e00-\u9fa5]+")
-#: Longer texts are not taken apart: each piece is an object of 60 bytes.
-LONGEST_TEXT = 100_000
+#: Characters taken apart at once, since each piece is an object of 80 bytes. Longer texts are not taken apart.
+AT_ONCE = 100_000
 #: Pieces kept from one call to the next, and the characters of the longest of them.
 MOST_KEPT, LONGEST_KEPT = 50_000, 16
 
@@ -29,7 +29,17 @@ class PieceTable:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """What ``cut`` makes of each text alone."""
-        apart = [PIECE.findall(text) if len(text) <= LONGEST_TEXT else [text] for text in texts]
+        found: list[list[int]] = []
+        begin, characters = 0, 0
+        for end, text in enumerate(texts, 1):
+            characters += len(text)
+            if characters >= AT_ONCE or end == len(texts):
+                found += self._encode(texts[begin:end])
+                begin, characters = end, 0
+        return found
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        apart = [PIECE.findall(text) if len(text) <= AT_ONCE else [text] for text in texts]
         if len(self._known) > MOST_KEPT:
             self._known.clear()
         table = self._known

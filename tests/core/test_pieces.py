@@ -94,7 +94,8 @@ def test_what_is_kept_does_not_grow_without_bound(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_very_long_text_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core_pieces, "LONGEST_TEXT", 5)
+    monkeypatch.setattr(core_pieces, "AT_ONCE", 5)
     asked: list[str] = []
-    _noted(asked).encode(["一二三四五六"])
-    assert asked == ["一二三四五六"]
+    texts = ["一二三四五六", "七", "八", "一二三"]
+    assert _noted(asked).encode(texts) == [[ord(char) for char in text] for text in texts]
+    assert asked == ["一二三四五六", "一", "七", "三", "二", "八"]
