@@ -201,8 +201,11 @@ def pre_tokenizer(pieces: str) -> pre_tokenizers.PreTokenizer:
 
 
 def _characters_stand_alone(inner: tokenizers.Tokenizer) -> bool:
-    """Whether a vocabulary was learnt here with ``tokenizer.pieces: characters``."""
+    """Whether a vocabulary was learnt here with ``tokenizer.pieces: characters``, and no token added that may reach
+    over several characters."""
     if inner.normalizer is not None or inner.pre_tokenizer is None:
+        return False
+    if not all(token.special for token in inner.get_added_tokens_decoder().values()):
         return False
     return bool(inner.pre_tokenizer.__getstate__() == pre_tokenizer("characters").__getstate__())
 

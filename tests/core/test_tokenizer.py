@@ -332,3 +332,13 @@ def test_a_vocabulary_from_elsewhere_is_not_taken_apart(bpe: Tokenizer) -> None:
     assert bpe._pieces is None
     foreign = changed(own, lambda values: values.update(normalizer={"type": "NFC"}))
     assert Tokenizer(tokenizers.Tokenizer.from_str(foreign))._pieces is None
+
+
+def test_a_token_added_over_several_characters_is_found_in_a_batch_too() -> None:
+    own = _learnt("characters")
+    more = {"id": own.vocab_size, "content": "甲乙", "single_word": False, "lstrip": False, "rstrip": False,
+            "normalized": False, "special": False}  # fmt: skip
+    text = changed(own, lambda values: values["added_tokens"].append(more))
+    tokenizer = Tokenizer(tokenizers.Tokenizer.from_str(text))
+    assert tokenizer.encode("甲乙") == [own.vocab_size]
+    assert tokenizer.encode_batch(["丙甲乙"]) == [tokenizer.encode("丙甲乙")]
