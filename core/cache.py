@@ -35,7 +35,7 @@ class Cache:
     def empty(cls, model: GPT, batch: int, capacity: int) -> Cache:
         c = model.config
         like = next(model.norm.parameters())  # a float also where the matrices are int8
-        shape = (c.n_layer, batch, c.kv_heads, capacity, c.head_dim)
+        shape = (c.n_layer, batch, c.kv_heads, capacity, c.head_size)
         return cls(like.new_zeros(shape), like.new_zeros(shape))
 
     def keep(self, rows: Tensor, capacity: int) -> None:

@@ -69,8 +69,8 @@ class _Layer:
         self.up, self.down = product_of(mlp.up), product_of(mlp.down)
         self.gated = mlp.kind == "swiglu"
         self.activation = ACTIVATIONS["silu" if self.gated else mlp.kind]
-        self.heads, self.head_dim = c.n_head, c.head_dim
-        self.shape = (c.kv_heads, c.n_head // c.kv_heads, c.head_dim)
+        self.heads, self.head_dim = c.n_head, c.head_size
+        self.shape = (c.kv_heads, c.n_head // c.kv_heads, c.head_size)
         self.memory = memory
         self.keys, self.values = memory[: c.kv_heads].transpose(1, 2), memory[c.kv_heads :]
 
@@ -107,8 +107,8 @@ class Decoder:
         if model.head is not None:
             self._output = model.head.weight if isinstance(model.head, nn.Linear) else None
         # Queries are scaled and turned, keys turned, values neither: one product each for all of them.
-        self._factors = torch.tensor([c.head_dim**-0.5] * c.n_head + [1.0] * c.kv_heads + [0.0] * c.kv_heads)
-        self._still = torch.zeros(2, len(self._factors), c.head_dim)
+        self._factors = torch.tensor([c.head_size**-0.5] * c.n_head + [1.0] * c.kv_heads + [0.0] * c.kv_heads)
+        self._still = torch.zeros(2, len(self._factors), c.head_size)
         self._still[0] = self._factors[:, None]
         self._still[0, c.n_head + c.kv_heads :] = 1.0
 

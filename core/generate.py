@@ -254,7 +254,7 @@ STILL_FULL = 0.75
 def rows_at_once(model: GPT, prompt: int) -> int:
     """Rows with prompts of so many tokens that are answered at once."""
     c = model.config
-    each = 2 * 4 * c.n_layer * c.kv_heads * c.head_dim * max(1, prompt)
+    each = 2 * 4 * c.n_layer * c.kv_heads * c.head_size * max(1, prompt)
     return max(FEWEST_ROWS, min(MOST_ROWS, CACHE_BYTES // each))
 
 

@@ -2,7 +2,7 @@
 
 An induction head looks for the place where the current token stood before and gives what followed it there (Olsson
 et al. 2022). It takes two layers that are of no use without each other, which is why a small model learns nothing
-from its context for a long time and then, suddenly, much. Here heads of the first layer look a fixed number of
+from its context for a long time and then, suddenly, much. Here heads of the first layer look one to three
 places back, and two of the second find a token by its predecessor. Everything else stays random, and all of it is
 trained. After two minutes of the reader's rows 58 % of 300 questions on new passages are answered exactly,
 without them 3 of 243.
@@ -24,21 +24,27 @@ SHARPNESS = 5.0
 #: Length of a matching query and key beside the norm's: scores about 8 for the same token, 0 +- 1.4 for others.
 MATCHING = 2.0
 MATCHING_HEADS = 2
+#: Heads that look back at most, each one place further. With a fourth the reader no longer told the people of a
+#: passage apart: 88 instead of 100 % right.
+LOOKING_HEADS = 3
 
 
 @torch.no_grad()
 def start_with_induction(model: GPT, generator: torch.Generator) -> None:
     """Write such heads into the first two blocks of a model with rope, biases of q, k, v, and no shared keys."""
     config = model.config
-    width, heads, size = config.n_embd, config.n_head, config.head_dim
+    width, heads, size, inner = config.n_embd, config.n_head, config.head_size, config.attention_width
+    looking = min(LOOKING_HEADS, heads)
     embedding = float(next(model.embed.parameters()).std())
     kept = math.sqrt(width / size)  # a vector is that much longer than what a head sees of it
     blocks: Any = model.blocks
     first, second = blocks[0].attn, blocks[1].attn
-    read = [orthonormal(size, width, generator) for _ in range(heads)]
+    read = [orthonormal(size, width, generator) for _ in range(looking)]
     written = orthonormal(width, width, generator)
-    for head in range(heads):
-        query, key, value = (slice(part * width + head * size, part * width + (head + 1) * size) for part in range(3))
+    if looking * size > width:  # not all can write at right angles to each other
+        written = torch.cat([orthonormal(size, width, generator) for _ in range(looking)])
+    for head in range(looking):
+        query, key, value = (slice(part * inner + head * size, part * inner + (head + 1) * size) for part in range(3))
         first.qkv.bias[query], first.qkv.bias[key] = look_back(head + 1, size, config.rope_theta)
         first.qkv.weight[value] = read[head]
         # As long as the embedding it is added to; those further back, which nothing matches yet, half of that.
@@ -53,9 +59,9 @@ def start_with_induction(model: GPT, generator: torch.Generator) -> None:
         seen = slice(head * len(slow), (head + 1) * len(slow))
         places = torch.tensor(slow) + head * size
         second.qkv.weight[places] = MATCHING * read[0][seen]
-        second.qkv.weight[width + places] = MATCHING * written[:size][seen]
+        second.qkv.weight[inner + places] = MATCHING * written[:size][seen]
         copy = orthonormal(size, width, generator)
-        second.qkv.weight[2 * width + head * size : 2 * width + (head + 1) * size] = copy
+        second.qkv.weight[2 * inner + head * size : 2 * inner + (head + 1) * size] = copy
         second.proj.weight[:, head * size : (head + 1) * size] = 2.0 * kept * embedding * copy.T
 
 

@@ -121,13 +121,13 @@ class Attention(nn.Module):
         super().__init__()
         self.config, self.layer = config, layer
         bias = config.bias if config.qkv_bias is None else config.qkv_bias
-        self.qkv = nn.Linear(config.n_embd, (config.n_head + 2 * config.kv_heads) * config.head_dim, bias=bias)
-        self.proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
+        self.qkv = nn.Linear(config.n_embd, (config.n_head + 2 * config.kv_heads) * config.head_size, bias=bias)
+        self.proj = nn.Linear(config.attention_width, config.n_embd, bias=config.bias)
 
     def forward(self, x: Tensor, rope: Tensor | None, mask: Tensor | None, cache: Cache | None) -> Tensor:
         c = self.config
         batch, time, _ = x.shape
-        qkv = self.qkv(x).view(batch, time, -1, c.head_dim)
+        qkv = self.qkv(x).view(batch, time, -1, c.head_size)
         qk, v = qkv.split([c.n_head + c.kv_heads, c.kv_heads], dim=2)
         if rope is not None:
             qk = rotate(qk, rope)
@@ -200,7 +200,7 @@ class GPT(nn.Module):
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.norm = make_norm(config)
         self.head = None if config.tie_embeddings else nn.Linear(config.n_embd, vocab_size, bias=False)
-        table = rope_table(config.seq_len, config.head_dim, config.rope_theta) if config.position == "rope" else None
+        table = rope_table(config.seq_len, config.head_size, config.rope_theta) if config.position == "rope" else None
         self.register_buffer("rope", table, persistent=False)
         self._masks: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}
 

@@ -48,6 +48,11 @@ class _Slot:
 #: cannot be found again in the passage: slower ones learnt no name at all.
 EMBEDDING_RATE = 5.0
 
+#: AdamW on more numbers than this takes gradients as the backward pass left them, ``CHUNK`` at a time: everything
+#: about these stays in the processor's cache, and no fp32 copy of all gradients is kept. CHUNK_PLACEHOLDER
+STREAMED_FROM = 16_000_000
+CHUNK = 1 << 19
+
 
 class _Group:
     """Parameters that share a decay: an fp32 master copy, its gradient, and what the model computes with.
@@ -69,7 +74,11 @@ class _Group:
         with torch.no_grad():
             for slot in self.slots:
                 slot.of(self.master).copy_(slot.parameter)
-        self.gradient = torch.zeros_like(self.master)
+        self.streamed = total >= STREAMED_FROM
+        self.gradient = torch.zeros_like(self.master) if not self.streamed else self.master.new_empty(0)
+        self.held: list[Tensor | None] = []
+        """Gradients of one backward pass that were not copied into ``gradient``, one for each parameter."""
+        self.scale = 1.0
         self.memory = {"mean": torch.zeros_like(self.master), "square": torch.zeros_like(self.master)}
         self.muon: Muon | None = None
         self.steps = torch.zeros(1, device=self.master.device)
@@ -83,6 +92,8 @@ class _Group:
         places = [(slot.name, slot.begin, slot.parameter.shape) for slot in self.slots]
         self.muon = Muon(places, config, self.working.dtype)
         self.memory = {"momentum": self.memory["mean"]}
+        if self.streamed:  # Muon takes a matrix as a whole
+            self.streamed, self.gradient = False, torch.zeros_like(self.master)
         return self
 
     def update(self, lr: float, beta1: float, beta2: float) -> None:
@@ -90,28 +101,68 @@ class _Group:
         lr *= self.rate
         if self.muon is not None:
             self.muon.update_(self.master, self.gradient, self.memory["momentum"], lr, self.decay)
-        else:
-            mean, square = self.memory["mean"], self.memory["square"]
-            adamw_(self.master, self.gradient, mean, square, self.steps, lr, self.decay, beta1, beta2)
-        self.publish()
+            self.publish()
+            return
+        self.steps += 1
+        for part, gradient in self._parts():
+            weights, mean, square = self.master[part], self.memory["mean"][part], self.memory["square"][part]
+            adamw_(weights, gradient, mean, square, self.steps, lr, self.decay, beta1, beta2)
+            if self.working is not self.master:
+                self.working[part].copy_(weights)
+        self.held = []
+
+    def _parts(self) -> Iterator[tuple[slice, Tensor]]:
+        """Stretches of the flat buffers, and their fp32 gradients: all at once, or chunks of what is held."""
+        if not self.held:
+            yield slice(None), self.gradient
+            return
+        for slot, gradient in zip(self.slots, self.held, strict=True):
+            flat = gradient.reshape(-1) if gradient is not None else self.master.new_zeros(slot.end - slot.begin)
+            for begin in range(0, len(flat), CHUNK):
+                chunk = flat[begin : begin + CHUNK].float()
+                yield slice(slot.begin + begin, slot.begin + begin + len(chunk)), chunk.mul_(self.scale)
 
     def collect(self, first: bool) -> None:
         """Take the fresh gradients over into the flat fp32 one, adding after the first micro-batch."""
+        if self.streamed and first:
+            self.held, self.scale = [slot.parameter.grad for slot in self.slots], 1.0
+            for slot in self.slots:
+                slot.parameter.grad = None
+            return
+        if self.held:  # there are several micro-batches: their sum needs fp32
+            if not len(self.gradient):
+                self.gradient = torch.empty_like(self.master)
+            for slot, gradient in zip(self.slots, self.held, strict=True):
+                _take(slot.of(self.gradient), gradient, first=True)
+            self.held = []
         for slot in self.slots:
-            target = slot.of(self.gradient)
-            if slot.parameter.grad is None:
-                if first:
-                    target.zero_()
-            elif first:
-                target.copy_(slot.parameter.grad)
-            else:
-                target.add_(slot.parameter.grad)
+            _take(slot.of(self.gradient), slot.parameter.grad, first)
             slot.parameter.grad = None
+
+    def lengths(self) -> list[Tensor]:
+        """Lengths of the parts of the gradient."""
+        parts = [gradient for gradient in self.held if gradient is not None] if self.held else [self.gradient]
+        return [torch.linalg.vector_norm(part, dtype=torch.float32) for part in parts]
+
+    def shorten(self, factor: float) -> None:
+        """Multiply the gradient."""
+        if self.held:
+            self.scale *= factor
+        else:
+            self.gradient.mul_(factor)
 
     def publish(self) -> None:
         """Give the model the updated weights."""
         if self.working is not self.master:
             self.working.copy_(self.master)
+
+
+def _take(target: Tensor, gradient: Tensor | None, first: bool) -> None:
+    """Into ``target``: the first gradient, or the sum with one more; None is zero."""
+    if gradient is not None:
+        target.copy_(gradient) if first else target.add_(gradient)
+    elif first:
+        target.zero_()
 
 
 def adamw_(
@@ -128,11 +179,10 @@ def adamw_(
 ) -> None:
     """One AdamW update (Loshchilov & Hutter 2019), in place, of flat fp32 tensors of one length.
 
-    ``step`` (1,) counts the updates. torch's fused kernel does it in one pass over memory; it is called here
+    ``step`` (1,) says which update this is, from 1 on. torch's fused kernel does it in one pass over memory; it is called here
     without ``torch.optim``, whose first use imports torch's compiler: 0.9 s and 95 MB.
     """
     if _FUSED is not None:
-        step += 1
         _FUSED(
             [weights],
             [gradient],
@@ -149,7 +199,6 @@ def adamw_(
             maximize=False,
         )
         return
-    step += 1
     count = float(step)
     weights.mul_(1.0 - lr * decay)
     mean.lerp_(gradient, 1.0 - beta1)
@@ -199,11 +248,10 @@ class Optimizer:
 
     def clip(self, longest: float) -> float:
         """Length of the whole gradient before clipping; scaled down to ``longest`` if that is above 0."""
-        lengths = torch.stack([torch.linalg.vector_norm(group.gradient) for group in self._groups])
-        norm = float(torch.linalg.vector_norm(lengths))
+        norm = float(torch.linalg.vector_norm(torch.stack([part for group in self._groups for part in group.lengths()])))
         if 0.0 < longest < norm < math.inf:
             for group in self._groups:
-                group.gradient.mul_(longest / norm)
+                group.shorten(longest / norm)
         return norm
 
     @torch.no_grad()

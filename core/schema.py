@@ -36,6 +36,7 @@ class ModelConfig(Section):
         None, "Heads for keys and values (grouped-query attention); empty: as many as n_head.", ge=1, le=128
     )
     n_embd: int = _field(256, "Width: numbers per token.", ge=8, le=8192)
+    head_dim: int | None = _field(None, "Numbers per head; empty: n_embd / n_head.", ge=2, le=1024)
     seq_len: int = _field(128, "Longest context.", unit="tokens", ge=8, le=16384)
     dropout: float = _field(0.0, "Share of activations dropped in training.", ge=0.0, le=0.9)
     norm: Literal["rmsnorm", "layernorm", "scalenorm"] = _field("rmsnorm", "Normalization before each part.")
@@ -59,8 +60,13 @@ class ModelConfig(Section):
         return self.n_kv_head or self.n_head
 
     @property
-    def head_dim(self) -> int:
-        return self.n_embd // self.n_head
+    def head_size(self) -> int:
+        return self.head_dim or self.n_embd // self.n_head
+
+    @property
+    def attention_width(self) -> int:
+        """Numbers per token that all heads give together."""
+        return self.n_head * self.head_size
 
     @property
     def hidden(self) -> int:
@@ -68,7 +74,7 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> ModelConfig:
-        if self.n_embd % self.n_head:
+        if self.head_dim is None and self.n_embd % self.n_head:
             raise _bad(
                 "n_embd ({n_embd}) must be a multiple of n_head ({n_head})",
                 n_embd=self.n_embd,
@@ -80,16 +86,16 @@ class ModelConfig(Section):
                 n_head=self.n_head,
                 n_kv_head=self.kv_heads,
             )
-        if self.position == "rope" and self.head_dim % 2:
-            raise _bad("with rope, n_embd / n_head must be even, found {head_dim}", head_dim=self.head_dim)
+        if self.position == "rope" and self.head_size % 2:
+            raise _bad("with rope, head_dim (or n_embd / n_head) must be even, found {head_dim}", head_dim=self.head_size)
         biased = self.bias if self.qkv_bias is None else self.qkv_bias
         if self.init == "induction" and not (
             self.position == "rope" and biased and self.kv_heads == self.n_head and self.n_layer > 1
-            and self.head_dim >= 16 and self.head_dim % 8 == 0
+            and 16 <= self.head_size <= self.n_embd and self.head_size % 8 == 0
         ):  # fmt: skip
             raise _bad(
-                "init: induction needs position: rope, qkv_bias: true, n_kv_head as n_head, 2 layers, and n_embd / "
-                "n_head a multiple of 8 from 16 on"
+                "init: induction needs position: rope, qkv_bias: true, n_kv_head as n_head, 2 layers, and head_dim "
+                "(or n_embd / n_head) a multiple of 8 from 16 to n_embd"
             )
         return self
 

@@ -63,13 +63,13 @@ def count_parameters(model: ModelConfig, vocab: int) -> dict[str, int]:
     """As ``core.skeleton.count_parameters``, by arithmetic instead of by building the model."""
     d, hidden, bias = model.n_embd, model.hidden, model.bias
     qkv_bias = bias if model.qkv_bias is None else model.qkv_bias
-    qkv = (model.n_head + 2 * model.kv_heads) * model.head_dim
+    qkv = (model.n_head + 2 * model.kv_heads) * model.head_size
     up = hidden * (2 if model.mlp == "swiglu" else 1)
     norm = {"rmsnorm": d, "scalenorm": 1, "layernorm": 2 * d if bias else d}[model.norm]
     return {
         "embedding": vocab * d,
         "position": model.seq_len * d if model.position == "learned" else 0,
-        "attention": model.n_layer * (d * qkv + qkv * qkv_bias + d * d + d * bias),
+        "attention": model.n_layer * (d * qkv + qkv * qkv_bias + model.attention_width * d + d * bias),
         "mlp": model.n_layer * (d * up + up * bias + hidden * d + d * bias),
         "norm": (2 * model.n_layer + 1) * norm,
         "head": 0 if model.tie_embeddings else vocab * d,
@@ -81,8 +81,8 @@ def learning_parameters(config: Config, vocab: int) -> int:
     model, wanted = config.model, config.training.trainable_blocks
     if config.lora.rank is not None:
         d, up = model.n_embd, model.hidden * (2 if model.mlp == "swiglu" else 1)
-        qkv = (model.n_head + 2 * model.kv_heads) * model.head_dim
-        ends = {"qkv": d + qkv, "proj": d + d, "up": d + up, "down": model.hidden + d}
+        qkv = (model.n_head + 2 * model.kv_heads) * model.head_size
+        ends = {"qkv": d + qkv, "proj": model.attention_width + d, "up": d + up, "down": model.hidden + d}
         return (wanted or model.n_layer) * config.lora.rank * sum(ends[target] for target in set(config.lora.targets))
     parts = count_parameters(model, vocab)
     if wanted is None:
@@ -150,7 +150,7 @@ def step_flops(config: Config, vocab: int, tokens: float, length: float, supervi
     """
     model, training, lora = config.model, config.training, config.lora.rank is not None
     parts = count_parameters(model, vocab)
-    body = parts["attention"] + parts["mlp"] + 2.0 * model.n_layer * model.n_embd * length
+    body = parts["attention"] + parts["mlp"] + 2.0 * model.n_layer * model.attention_width * length
     output = vocab * model.n_embd * supervised
     share = (training.trainable_blocks or model.n_layer) / model.n_layer
     tuned = lora or training.trainable_blocks is not None

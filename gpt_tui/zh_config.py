@@ -23,7 +23,8 @@ TEXTS: dict[str, str] = {
     # what does not fit together
     "n_embd ({0}) must be a multiple of n_head ({1})": "n_embd（{0}）必须是 n_head（{1}）的倍数",
     "n_head ({0}) must be a multiple of n_kv_head ({1})": "n_head（{0}）必须是 n_kv_head（{1}）的倍数",
-    "with rope, n_embd / n_head must be even, found {0}": "使用 rope 时 n_embd / n_head 必须是偶数，现在是 {0}",
+    "with rope, head_dim (or n_embd / n_head) must be even, found {0}":
+        "使用 rope 时 head_dim（或 n_embd / n_head）必须是偶数，现在是 {0}",
     "min_lr ({0}) must not be above lr ({1})": "min_lr（{0}）不能大于 lr（{1}）",
     "min_new_tokens ({0}) must not be above max_new_tokens ({1})":
         "min_new_tokens（{0}）不能大于 max_new_tokens（{1}）",

@@ -42,8 +42,8 @@ TEXTS = {
     "n_head ({n_head}) must be a multiple of n_kv_head ({n_kv_head})": (
         "n_head（{n_head}）必须是 n_kv_head（{n_kv_head}）的倍数"
     ),
-    "with rope, n_embd / n_head must be even, found {head_dim}": (
-        "使用 rope 时 n_embd / n_head 必须是偶数，现为 {head_dim}"
+    "with rope, head_dim (or n_embd / n_head) must be even, found {head_dim}": (
+        "使用 rope 时 head_dim（或 n_embd / n_head）必须是偶数，现为 {head_dim}"
     ),
     "one of max_steps, max_epochs, max_minutes must be set, or the training never ends": (
         "max_steps、max_epochs、max_minutes 至少要设一项，否则训练不会结束"

@@ -9,10 +9,10 @@ TEXTS = {
     "draw the losses of runs": "绘制运行记录的损失曲线",
     "Draw the losses of runs.": "绘制运行记录的损失曲线。",
     # schema.py
-    "init: induction needs position: rope, qkv_bias: true, n_kv_head as n_head, 2 layers, and n_embd / n_head a "
-    "multiple of 8 from 16 on": (
+    "init: induction needs position: rope, qkv_bias: true, n_kv_head as n_head, 2 layers, and head_dim (or "
+    "n_embd / n_head) a multiple of 8 from 16 to n_embd": (
         "init: induction 需要 position: rope、qkv_bias: true、n_kv_head 与 n_head 相同、至少 2 层，"
-        "并且 n_embd / n_head 是 8 的倍数且不小于 16"
+        "并且 head_dim（或 n_embd / n_head）是 8 的倍数，不小于 16，不大于 n_embd"
     ),
     "LoRA tuning": "LoRA 微调",
     "Fresh weights: random, or with heads that copy what the context repeats (needs rope and qkv_bias).": (

@@ -25,6 +25,7 @@ TEXTS = {
         "键和值的头数（分组查询注意力）；留空：与 n_head 相同"
     ),
     "Width: numbers per token.": "宽度：每个词元用多少个数表示",
+    "Numbers per head; empty: n_embd / n_head.": "每个头用多少个数；留空：n_embd / n_head",
     "Longest context.": "最长上下文",
     "Share of activations dropped in training.": "训练时随机丢弃的激活比例",
     "Normalization before each part.": "各部分之前的归一化",

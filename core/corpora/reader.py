@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from ..storage import atomic_file
-from .reader_compose import GENRES, Question, compose_exercise, compose_passage, compose_question
+from .reader_compose import GENRES, Mix, Question, compose_exercise, compose_passage, compose_question
 from .reader_values import pick, values_of
 
 SPLITS = ("train", "valid", "valid_unseen")
@@ -27,9 +27,10 @@ QUESTIONS = {"train": 6}
 #: Passages of training with one exercise among their questions, in copying or in finding what is wrong (kind ``copy``;
 #: validation has none).
 EXERCISE_SHARE = 0.6
-#: Of the questions, statements to judge. To compare one with the passage is learnt last, since all that an answer says
-#: of it is one token: asked twice as often in training, 94 instead of 77 % were right after 2,000 steps.
-TRUE_FALSE_SHARE = {"train": 0.2, "valid": 0.09, "valid_unseen": 0.09}
+#: Training asks more often what is learnt last. A statement is compared with all of the passage, of which the answer
+#: says one token: asked twice as often, 94 instead of 77 % were right after 2,000 steps. Which of two people, times or
+#: places is meant: with three of five questions on such, and no fact asked for twice, 98.7 instead of 96.5 % of all.
+MIXES = {"train": Mix(true_false=0.2, elsewhere=0.5, rivals=0.6), "valid": Mix(0.09), "valid_unseen": Mix(0.09)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +96,17 @@ def _rows(counts: dict[str, int], seed: int) -> Generator[Row, None, None]:
         while made < count:
             passage = compose_passage(pick(rng, GENRES), values, rng)
             questions = QUESTIONS.get(split, 1)
+            mix, asked = MIXES[split], set[str]()
             exercise = int(rng.random() * questions / EXERCISE_SHARE) if split == "train" else -1
             for number in range(min(questions, count - made)):
                 if number == exercise:
-                    question: Question | None = compose_exercise(passage, values, rng)
+                    question: Question | None = compose_exercise(passage, values, rng, mix)
                 else:
-                    question = compose_question(passage, values, rng, TRUE_FALSE_SHARE[split])
+                    question = compose_question(passage, values, rng, mix, asked)
                 if question is None:
                     continue
+                if len(question.keys) == 1 and question.answer == passage.values.get(question.keys[0]):
+                    asked.update(question.keys)
                 prompt = f"阅读下面短文：\n{passage.text}\n\n问题：{question.text}"
                 key = int.from_bytes(blake2b(prompt.encode(), digest_size=8).digest(), "big")
                 if key in seen:

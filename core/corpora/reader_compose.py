@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
 
@@ -19,8 +20,6 @@ MIN_CHARS, MAX_CHARS = 40, 110
 SENTENCES = (2, 3, 3, 4)  # how many a passage wants; a long one may not get them all
 # Shares of the question types that are not plain extraction; extraction takes the rest.
 NOT_STATED_SHARE, JSON_SHARE = 0.08, 0.09
-# Of the false statements, the share made with a value that stands elsewhere in the passage.
-ELSEWHERE_SHARE = 0.3
 DIFFERENCE_SHARE = 0.5  # of the exercises, the others are in copying
 FAULTLESS_SHARE = 0.35  # of the exercises in differences
 # How often a question type is asked where a passage offers it; those in few genres are asked more often.
@@ -38,6 +37,18 @@ JSON_ASKS = (
     "提取{}，只输出JSON。",
     "把{}整理成JSON，只输出JSON。",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What is asked how often, as shares."""
+
+    true_false: float
+    """Statements to judge."""
+    elsewhere: float = 0.3
+    """Of the false statements, those made with a value that stands elsewhere in the passage."""
+    rivals: float = 0.0
+    """Of the questions for one value, those for one that has rivals of its sort in the passage where there is such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +82,25 @@ def compose_passage(genre: Genre, values: Values, rng: Random) -> Passage:
             return Passage(genre, parts[0] + gap + "".join(parts[1:]), tuple(sentences), stated)
 
 
-def compose_question(passage: Passage, values: Values, rng: Random, true_false: float) -> Question | None:
-    """A question about a passage; None if it was to be about something unstated and all is stated. ``true_false`` is
-    the share of statements to judge."""
+def compose_question(
+    passage: Passage, values: Values, rng: Random, mix: Mix, asked: Collection[str] = ()
+) -> Question | None:
+    """A question about a passage; None if it was to be about something unstated and all is stated. The facts of
+    ``asked`` are not asked for again while there are others."""
     dice = rng.random()
     if dice < NOT_STATED_SHARE:
         return _not_stated(passage, rng)
-    if dice < NOT_STATED_SHARE + true_false:
-        return _true_false(passage, values, rng)
-    if dice < NOT_STATED_SHARE + true_false + JSON_SHARE:
+    if dice < NOT_STATED_SHARE + mix.true_false:
+        return _true_false(passage, values, rng, mix)
+    if dice < NOT_STATED_SHARE + mix.true_false + JSON_SHARE:
         return _json(passage, rng)
-    fact = _by_kind(_stated(passage), rng)
+    facts = [fact for fact in _stated(passage) if fact.key not in asked] or _stated(passage)
+    contested = [fact for fact in facts if _rivals(passage, fact)]
+    fact = pick(rng, contested) if contested and mix.rivals and rng.random() < mix.rivals else _by_kind(facts, rng)
     return Question(_ask(fact, rng), passage.values[fact.key], fact.kind, (fact.key,))
 
 
-def compose_exercise(passage: Passage, values: Values, rng: Random) -> Question:
+def compose_exercise(passage: Passage, values: Values, rng: Random, mix: Mix) -> Question:
     """An exercise in finding and copying: a whole passage, the sentence that begins with some characters, or the
     value in which a sentence differs from the passage.
 
@@ -93,7 +108,7 @@ def compose_exercise(passage: Passage, values: Values, rng: Random) -> Question:
     found and named says more than 错 about where to look.
     """
     if rng.random() < DIFFERENCE_SHARE:
-        return _difference(passage, values, rng)
+        return _difference(passage, values, rng, mix)
     text = passage.text.replace("\n", "")
     if rng.random() < WHOLE_PASSAGE_SHARE:
         return Question("请原样抄写短文。", text, "copy", ())
@@ -178,34 +193,34 @@ def _not_stated(passage: Passage, rng: Random) -> Question | None:
     return Question(_ask(fact, rng), NOT_STATED, "not_stated", (fact.key,))
 
 
-def _true_false(passage: Passage, values: Values, rng: Random) -> Question:
-    statement, fact, said = _statement(passage, values, rng, right=0.5)
+def _true_false(passage: Passage, values: Values, rng: Random, mix: Mix) -> Question:
+    statement, fact, said = _statement(passage, values, rng, mix, right=0.5)
     text = pick(rng, TRUE_FALSE_ASKS).format(statement)
     return Question(text, "对" if said == passage.values[fact.key] else "错", "true_false", (fact.key,))
 
 
-def _difference(passage: Passage, values: Values, rng: Random) -> Question:
-    statement, fact, said = _statement(passage, values, rng, right=FAULTLESS_SHARE)
+def _difference(passage: Passage, values: Values, rng: Random, mix: Mix) -> Question:
+    statement, fact, said = _statement(passage, values, rng, mix, right=FAULTLESS_SHARE)
     answer = FAULTLESS if said == passage.values[fact.key] else said
     return Question(f"下面的说法错在哪里？{statement}。", answer, "copy", ())
 
 
-def _statement(passage: Passage, values: Values, rng: Random, right: float) -> tuple[str, Fact, str]:
+def _statement(passage: Passage, values: Values, rng: Random, mix: Mix, right: float) -> tuple[str, Fact, str]:
     """A sentence of the passage, one value of it wrong except in a share ``right``; the fact and the value it says.
 
     The passage's own sentence: in words of its own a statement was judged no better than by tossing a coin after
     2,000 steps.
     """
     fact = _by_kind(_stated(passage), rng)
-    said = passage.values[fact.key] if rng.random() < right else _other(passage, fact, values, rng)
+    said = passage.values[fact.key] if rng.random() < right else _other(passage, fact, values, rng, mix.elsewhere)
     (sentence,) = (s for s in passage.sentences if fact.key in s.keys)
     return sentence.text.removesuffix("。").format_map({**passage.values, fact.key: said}), fact, said
 
 
-def _other(passage: Passage, fact: Fact, values: Values, rng: Random) -> str:
+def _other(passage: Passage, fact: Fact, values: Values, rng: Random, elsewhere_share: float) -> str:
     """A plausible wrong value: one that stands elsewhere in the passage, or a fresh one."""
     elsewhere = _rivals(passage, fact)
-    if elsewhere and rng.random() < ELSEWHERE_SHARE:
+    if elsewhere and rng.random() < elsewhere_share:
         return pick(rng, elsewhere)
     true = passage.values[fact.key]
     while True:

@@ -107,7 +107,7 @@ def split_parts(model: ModelConfig, weights: Mapping[str, Tensor], fused: bool) 
     several share them here.
     """
     found: Weights = {}
-    sizes = [heads * model.head_dim for heads in (model.n_head, model.kv_heads, model.kv_heads)]
+    sizes = [heads * model.head_size for heads in (model.n_head, model.kv_heads, model.kv_heads)]
     for name, tensor in weights.items():
         pieces = name.split(".")
         if pieces[0] != "blocks":
@@ -129,7 +129,7 @@ def split_parts(model: ModelConfig, weights: Mapping[str, Tensor], fused: bool) 
 
 def _repeat_heads(model: ModelConfig, tensor: Tensor) -> Tensor:
     """(kv_heads * head_dim, …) to (n_head * head_dim, …)."""
-    heads = tensor.view(model.kv_heads, model.head_dim, *tensor.shape[1:])
+    heads = tensor.view(model.kv_heads, model.head_size, *tensor.shape[1:])
     return heads.repeat_interleave(model.n_head // model.kv_heads, dim=0).flatten(0, 1)
 
 
@@ -159,7 +159,7 @@ def _shape(model: ModelConfig) -> dict[str, Any]:
         "num_hidden_layers": model.n_layer,
         "num_attention_heads": model.n_head,
         "num_key_value_heads": model.kv_heads,
-        "head_dim": model.head_dim,
+        "head_dim": model.head_size,
         "hidden_act": _ACTIVATIONS[model.mlp],
         "max_position_embeddings": model.seq_len,
         "rope_theta": model.rope_theta,  # before transformers 5
@@ -221,6 +221,8 @@ def architecture_of(model: ModelConfig, program: str = "transformers") -> Archit
             raise no_equivalent(model, program, "position", "norm")
         if model.mlp == "swiglu":
             raise no_equivalent(model, program, "mlp", "position")
+        if model.attention_width != model.n_embd:
+            raise no_equivalent(model, program, "position", "head_dim")
         return GPT2
     if model.norm == "rmsnorm":
         return LLAMA if model.mlp == "swiglu" else ARCEE

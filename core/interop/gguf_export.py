@@ -111,12 +111,15 @@ def _add_settings(writer: GGUFWriter, architecture: Architecture, loaded: Loaded
     writer.add_feed_forward_length(model.hidden)
     writer.add_head_count(model.n_head)
     writer.add_head_count_kv(model.n_head if architecture.fused_qkv else model.kv_heads)
+    if not architecture.fused_qkv:
+        writer.add_key_length(model.head_size)
+        writer.add_value_length(model.head_size)
     if model.norm == "rmsnorm":
         writer.add_layer_norm_rms_eps(model.norm_eps)
     else:
         writer.add_layer_norm_eps(model.norm_eps)
     if model.position == "rope":
-        writer.add_rope_dimension_count(model.head_dim)
+        writer.add_rope_dimension_count(model.head_size)
         writer.add_rope_freq_base(model.rope_theta)
 
 

@@ -168,7 +168,7 @@ def _config(seed: Seed, settings: Mapping[str, Any], taker: Taker, file: Path) -
 
 def _weights(seed: Seed, taker: Taker, model: ModelConfig) -> Generator[Event, None, dict[str, Tensor]]:
     """This program's tensors of the seed's."""
-    width, inner, kv = model.n_embd, model.hidden, model.kv_heads * model.head_dim
+    width, inner, kv = model.n_embd, model.hidden, model.kv_heads * model.head_size
     rows = (taker.shape(f"{seed.embed}.weight") or (0,))[0]
     heights = {1: [width + 2 * kv], 3: [width, kv, kv]}[len(seed.qkv)]
     gain = math.sqrt(width) if seed.by_length else 1.0

@@ -97,13 +97,16 @@ def test_names_of_recipes(name: str) -> None:
 def test_shapes_that_do_not_fit() -> None:
     assert "n_embd (100) must be a multiple of n_head (3)" in refusal(ModelConfig, n_embd=100, n_head=3)
     assert "n_head (4) must be a multiple of n_kv_head (3)" in refusal(ModelConfig, n_kv_head=3)
-    assert "with rope, n_embd / n_head must be even, found 3" in refusal(ModelConfig, n_embd=12, n_head=4)
-    assert ModelConfig(n_embd=12, n_head=4, position="learned").head_dim == 3
+    assert "with rope, head_dim (or n_embd / n_head) must be even, found 3" in refusal(ModelConfig, n_embd=12, n_head=4)
+    assert "with rope, head_dim (or n_embd / n_head) must be even, found 5" in refusal(ModelConfig, head_dim=5)
+    assert ModelConfig(n_embd=12, n_head=4, position="learned").head_size == 3
 
 
 def test_shapes_that_follow_from_others() -> None:
     model = ModelConfig(n_embd=64, n_head=8)
-    assert (model.kv_heads, model.head_dim, model.hidden) == (8, 8, 256)
+    assert (model.kv_heads, model.head_size, model.hidden) == (8, 8, 256)
+    model = ModelConfig(n_embd=64, n_head=7, head_dim=16)
+    assert (model.head_size, model.attention_width) == (16, 112)
     model = ModelConfig(n_embd=64, n_head=8, n_kv_head=2, mlp_hidden=100)
     assert (model.kv_heads, model.hidden) == (2, 100)
 

@@ -44,7 +44,7 @@ def test_parameters_are_those_of_the_model(norm: Any, mlp: Any) -> None:
     ):
         config = ModelConfig(
             norm=norm, mlp=mlp, position=position, bias=bias, qkv_bias=qkv, tie_embeddings=tied, n_kv_head=kv,  # type: ignore[arg-type]
-            mlp_hidden=100 if kv else None, n_layer=2, n_embd=64,
+            mlp_hidden=100 if kv else None, n_layer=2, n_embd=64, head_dim=24 if bias else None,
         )  # fmt: skip
         assert count_parameters(config, 777) == really(config, 777)
 

@@ -297,7 +297,7 @@ def test_every_word_of_the_schema_has_its_chinese(chinese: None) -> None:
         "n_embd (255) must be a multiple of n_head (4)",
         "min_lr (1e-05) must not be above lr (5e-06)",
         "min_new_tokens (9) must not be above max_new_tokens (3)",
-        "with rope, n_embd / n_head must be even, found 51",
+        "with rope, head_dim (or n_embd / n_head) must be even, found 51",
     ):
         said = translated(sentence)
         assert is_chinese(said)

@@ -184,6 +184,7 @@ ARCHITECTURES = [
     {"norm": "layernorm", "position": "learned", "mlp": "gelu"},
     {"norm": "scalenorm", "mlp": "swiglu", "n_kv_head": 2, "bias": False},
     {"bias": False, "qkv_bias": True, "mlp": "relu"},
+    {"head_dim": 24, "n_kv_head": 2},
 ]
 
 

@@ -23,6 +23,7 @@ from core.corpora.reader_compose import (
     MIN_CHARS,
     NOT_STATED,
     TRUE_FALSE_ASKS,
+    Mix,
     Passage,
     Question,
     compose_passage,
@@ -48,7 +49,7 @@ def cases() -> list[tuple[Passage, Question]]:
         values = values_of(unseen)
         while len(made) < (6000 if unseen else 3000):
             passage = compose_passage(pick(rng, GENRES), values, rng)
-            question = compose_question(passage, values, rng, true_false=0.15)
+            question = compose_question(passage, values, rng, Mix(true_false=0.15))
             if question:
                 made.append((passage, question))
     return made

@@ -28,6 +28,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "ArceeForCausalLM bare": {"model.bias": False, "model.mlp_hidden": 40, "model.tie_embeddings": False},
     "LlamaForCausalLM": {"model.mlp": "swiglu", "model.n_kv_head": 2, "model.bias": False, "model.rope_theta": 500.0},
     "LlamaForCausalLM biases": {"model.mlp": "swiglu", "model.qkv_bias": False, "model.tie_embeddings": False},
+    "LlamaForCausalLM wide heads": {"model.mlp": "swiglu", "model.head_dim": 24, "model.n_kv_head": 2},
     "GPT2LMHeadModel": {"model.norm": "layernorm", "model.mlp": "gelu", "model.position": "learned"},
     "GPT2LMHeadModel bare": {
         "model.norm": "layernorm", "model.mlp": "gelu", "model.position": "learned", "model.bias": False,
@@ -37,6 +38,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "model.norm": "layernorm", "model.mlp": "silu", "model.position": "learned", "model.qkv_bias": False,
     },
     "Starcoder2ForCausalLM": {"model.norm": "layernorm", "model.mlp": "gelu", "model.n_kv_head": 2},
+    "Starcoder2ForCausalLM narrow heads": {"model.norm": "layernorm", "model.mlp": "gelu", "model.head_dim": 4},
     "Starcoder2ForCausalLM bare": {
         "model.norm": "layernorm", "model.mlp": "gelu", "model.bias": False, "model.qkv_bias": True,
         "model.mlp_hidden": 48, "model.tie_embeddings": False,

@@ -72,11 +72,11 @@ def expected(loaded: LoadedModel) -> dict[str, Array]:
             attention_biases = part == "attn.proj" and bool(c.qkv_bias)
             if bias is not None or not llama or attention_biases:
                 found[f"{theirs}{name}.bias"] = np.zeros(c.n_embd, np.float32) if bias is None else bias
-        ends = np.cumsum([c.n_head * c.head_dim, c.kv_heads * c.head_dim])
+        ends = np.cumsum([c.n_head * c.head_size, c.kv_heads * c.head_size])
         for kind in ("weight", "bias"):
             whole = model.get(f"{ours}attn.qkv.{kind}")
             if whole is None and (not llama or c.bias):
-                whole = np.zeros((c.n_head + 2 * c.kv_heads) * c.head_dim, np.float32)
+                whole = np.zeros((c.n_head + 2 * c.kv_heads) * c.head_size, np.float32)
             if whole is None:
                 continue
             q, k, v = np.split(whole, ends)
@@ -84,7 +84,7 @@ def expected(loaded: LoadedModel) -> dict[str, Array]:
                 q, k = paired(q, c.n_head), paired(k, c.kv_heads)
             if gpt2:
                 k, v = (
-                    np.concatenate([part[h // (c.n_head // c.kv_heads) * c.head_dim :][: c.head_dim]
+                    np.concatenate([part[h // (c.n_head // c.kv_heads) * c.head_size :][: c.head_size]
                                     for h in range(c.n_head)])
                     for part in (k, v)
                 )  # fmt: skip
@@ -151,7 +151,9 @@ def test_settings(make_run: MakeRun, tmp_path: Path, shape: str) -> None:
     assert field(reader, f"{arch}.{epsilon}") == pytest.approx(c.norm_eps)
     if c.position == "rope":
         assert field(reader, f"{arch}.rope.freq_base") == pytest.approx(c.rope_theta)
-        assert field(reader, f"{arch}.rope.dimension_count") == 8
+        assert field(reader, f"{arch}.rope.dimension_count") == c.head_size
+        assert field(reader, f"{arch}.attention.key_length") == c.head_size
+        assert field(reader, f"{arch}.attention.value_length") == c.head_size
 
 
 def test_the_vocabulary(make_run: MakeRun, tmp_path: Path) -> None:

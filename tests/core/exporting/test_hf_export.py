@@ -115,6 +115,7 @@ def test_the_answer_ends_where_it_ends_here(make_run: MakeRun, tmp_path: Path) -
         ({"position": "learned"}, "model.position=learned, model.norm=rmsnorm"),
         ({"norm": "layernorm", "position": "learned", "mlp": "swiglu"}, "model.mlp=swiglu, model.position=learned"),
         ({"norm": "layernorm", "mlp": "swiglu"}, "model.mlp=swiglu, model.norm=layernorm"),
+        ({"norm": "layernorm", "position": "learned", "head_dim": 24}, "model.position=learned, model.head_dim=24"),
     ],
 )
 def test_what_has_no_equivalent_is_refused(settings: dict[str, Any], words: str) -> None:

@@ -58,6 +58,12 @@ def test_a_head_looks_so_many_places_back(places: int, size: int) -> None:
         assert float(scores.softmax(0)[now - places]) > (0.8 if size == 64 else 0.5)
 
 
+@pytest.mark.parametrize("shape", [{"n_head": 6, "head_dim": 64}, {"n_head": 2, "head_dim": 64, "n_embd": 96}])
+def test_more_and_wider_heads_copy_too(shape: dict[str, Any]) -> None:
+    new, again = losses(fresh(**shape))
+    assert again < new - 0.06
+
+
 def test_rows_are_orthonormal_and_a_matter_of_the_seed() -> None:
     rows = orthonormal(8, 32, torch.Generator().manual_seed(3))
     assert torch.allclose(rows @ rows.T, torch.eye(8), atol=1e-5)
@@ -66,7 +72,8 @@ def test_rows_are_orthonormal_and_a_matter_of_the_seed() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"qkv_bias": False}, {"position": "learned"}, {"n_kv_head": 2}, {"n_layer": 1}, {"n_embd": 32}],
+    [{"qkv_bias": False}, {"position": "learned"}, {"n_kv_head": 2}, {"n_layer": 1}, {"n_embd": 32},
+     {"n_embd": 32, "head_dim": 64}],
 )
 def test_what_cannot_be_started_so_is_refused(settings: dict[str, Any]) -> None:
     changes = {"model.init": "induction", "model.qkv_bias": True}

@@ -94,6 +94,7 @@ def test_shared_heads_and_missing_biases_make_attention_smaller() -> None:
 
     assert attention() == 4 * 32 * 32 + 4 * 32
     assert attention(n_kv_head=1) == (2 * 32 + 2 * 8) * 32 + 2 * 32 + 2 * 8
+    assert attention(head_dim=12) == 4 * 32 * 4 * 12 + 3 * 4 * 12 + 32
     assert attention(bias=False) == 4 * 32 * 32
     assert attention(qkv_bias=False) == 4 * 32 * 32 + 32
     assert attention(bias=False, qkv_bias=True) == 4 * 32 * 32 + 3 * 32
@@ -264,6 +265,13 @@ def test_cached_equals_full_forward(norm: str, mlp: str, position: str) -> None:
 @pytest.mark.parametrize("qkv_bias", [True, False])
 def test_cached_equals_full_forward_with_a_choice_of_qkv_bias(qkv_bias: bool) -> None:
     check_cache(tiny(qkv_bias=qkv_bias, bias=not qkv_bias))
+
+
+@pytest.mark.parametrize("head_dim", [4, 12])
+def test_cached_equals_full_forward_with_heads_of_any_width(head_dim: int) -> None:
+    for position, kv_heads in itertools.product(POSITIONS, (None, 2)):
+        check_cache(tiny(head_dim=head_dim, position=position, n_kv_head=kv_heads))
+    check_cache(tiny(n_head=3, head_dim=10))
 
 
 def test_cached_equals_full_forward_with_fused_attention(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,6 +181,44 @@ def test_a_bad_number_anywhere_shows_in_the_length(value: float) -> None:
     assert not math.isfinite(optimizer.clip(1.0))
 
 
+@pytest.mark.parametrize("batches", [1, 2])
+@pytest.mark.parametrize("dtype", [FP32, BF16])
+def test_a_large_model_is_updated_chunk_by_chunk_to_the_same_weights(
+    dtype: torch.dtype, batches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    for streamed in (False, True):
+        with monkeypatch.context() as patch:
+            if streamed:
+                patch.setattr(optim, "STREAMED_FROM", 1)
+                patch.setattr(optim, "CHUNK", 7)
+            model = small()
+            optimizer = Optimizer(model, settings(), dtype)
+            for number in range(6):
+                for batch in range(batches):
+                    gradients(model, 10 * number + batch, scale=0.1)
+                    if number == 3:
+                        model.blocks[0].attn.proj.weight.grad = None
+                    optimizer.collect_gradients(first=batch == 0)
+                assert all(parameter.grad is None for parameter in model.parameters())
+                norm = optimizer.clip(0.5)
+                optimizer.step(1e-2)
+            assert (len(flat_gradient(optimizer)) == 0) == (streamed and batches == 1)
+        results.append((norm, optimizer.weights(), optimizer.state(), [p.detach() for p in model.parameters()]))
+    torch.testing.assert_close(results[1], results[0], rtol=1e-5, atol=1e-7)
+
+
+def test_a_gradient_that_was_held_but_not_used_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optim, "STREAMED_FROM", 1)
+    model = small()
+    optimizer = Optimizer(model, settings(), FP32)
+    gradients(model, 0, scale=math.inf)
+    optimizer.collect_gradients(first=True)
+    assert not math.isfinite(optimizer.clip(1.0))
+    update(model, optimizer, 1)
+    assert all(bool(weights.isfinite().all()) for weights in optimizer.weights().values())
+
+
 # -- bf16 ---------------------------------------------------------------------------------------------------
 
 

@@ -105,6 +105,7 @@ def test_it_says_what_learns(lab: Lab) -> None:
         {"lora.rank": 3},
         {"lora.rank": 3, "lora.targets": ["qkv", "proj", "up", "down"], "training.trainable_blocks": 2},
         {"lora.rank": 3, "lora.targets": ["up", "up"], "model.mlp": "swiglu", "model.n_kv_head": 1},
+        {"lora.rank": 3, "lora.targets": ["qkv", "proj"], "model.head_dim": 24},
     ],
 )
 def test_the_count_is_known_before(lab: Lab, changes: dict[str, Any]) -> None:
