@@ -87,7 +87,9 @@ class ModelConfig(Section):
                 n_kv_head=self.kv_heads,
             )
         if self.position == "rope" and self.head_size % 2:
-            raise _bad("with rope, head_dim (or n_embd / n_head) must be even, found {head_dim}", head_dim=self.head_size)
+            raise _bad(
+                "with rope, head_dim (or n_embd / n_head) must be even, found {head_dim}", head_dim=self.head_size
+            )
         biased = self.bias if self.qkv_bias is None else self.qkv_bias
         if self.init == "induction" and not (
             self.position == "rope" and biased and self.kv_heads == self.n_head and self.n_layer > 1

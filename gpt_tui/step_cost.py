@@ -16,6 +16,8 @@ from core.schema import ModelConfig
 PROCESS_BYTES = 390e6
 #: As in ``core.model``: up to this many tokens a row the attention scores are kept as a whole.
 PLAIN_ATTENTION_UP_TO = {"bf16": 384, "fp32": 160}
+#: As in ``core.optim``: from so many numbers on AdamW keeps no fp32 copy of a single backward pass's gradients.
+STREAMED_FROM = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def memory(config: Config, vocab: int, length: float, supervised: float, dtype: 
     rows = min(training.micro_batch or training.batch_size, training.batch_size)
     tokens = rows * length
     wide = model.hidden * (1.5 if model.mlp == "swiglu" else 1.0)
-    per_layer = tokens * (24 * model.n_embd + 3 * wide)
+    per_layer = tokens * (16 * model.n_embd + 8 * model.attention_width + 3 * wide)
     if length <= PLAIN_ATTENTION_UP_TO[dtype]:
         per_layer += (6 if model.dropout else 4) * rows * model.n_head * length**2
     logits = 4 * 4 * supervised * tokens * vocab
@@ -134,10 +136,13 @@ def memory(config: Config, vocab: int, length: float, supervised: float, dtype: 
     activations = size * kept + logits
     # An fp32 master copy, its gradient and AdamW's two means, or Muon's one; with bf16 also what is computed with,
     # twice. What is frozen is only computed with.
+    turned = turned_parameters(config, vocab)
+    streamed = learning - turned >= STREAMED_FROM and rows == training.batch_size
+    copied = turned if streamed and half else learning
     return Memory(
         4.0 * learning + (2.0 * learning if half else 0.0) + size * frozen,
-        4.0 * learning + (2.0 * learning if half else 0.0),
-        8.0 * learning - 4.0 * turned_parameters(config, vocab),
+        4.0 * copied + (2.0 * learning if half else 0.0),
+        8.0 * learning - 4.0 * turned,
         activations,
     )
 
@@ -164,7 +169,8 @@ def step_seconds(config: Config, vocab: int, corpus: Corpus, machine: Machine, d
     tokens = config.training.batch_size * corpus.mean
     products = step_flops(config, vocab, tokens, corpus.mean, corpus.supervised) / machine.flops[dtype]
     wide = model.hidden * (1.5 if model.mlp == "swiglu" else 1.0)
-    passes = 2.0 * tokens * model.n_layer * ((32 if model.dropout else 20) * model.n_embd + 4 * wide)
+    numbers = (24 if model.dropout else 12) * model.n_embd + 8 * model.attention_width + 4 * wide
+    passes = 2.0 * tokens * model.n_layer * numbers
     passes += (7.2 if model.dropout else 3.6) * model.n_layer * model.n_head * tokens * corpus.mean
     passes += 18.0 * corpus.supervised * tokens * vocab
     passes += 10.8 * learning_parameters(config, vocab)

@@ -199,6 +199,8 @@ class Room:
             reply = exchange.reply
             if reply is not None:
                 exchange.take(reply)
+                if reply.facts is not None and reply.choice in self.looks:
+                    self.looks[reply.choice].facts = reply.facts  # "last" may be a newer one by now
                 self.warning = reply.warning or self.warning
         self._open = [exchange for exchange in moved if exchange.reply is not None]
         look = self.looks.get(self.choice) if self.choice is not None else None

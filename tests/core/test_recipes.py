@@ -54,7 +54,7 @@ def test_its_data_comes_with_the_program_or_it_says_from_where(name: str) -> Non
 @pytest.mark.parametrize(
     ("name", "vocabulary", "changes", "parameters"),
     [
-        ("reader", 1536, {}, 2_070_336),
+        ("reader", 1264, {}, 1_871_808),
         ("reader-100m", 1278, {}, 95_469_312),
         ("reader-100m", 1278, {"model.norm": "scalenorm"}, 95_453_205),  # 21 norms with 1 number, not 768
         ("pretrain-quick", 50257, {}, 6_540_800),

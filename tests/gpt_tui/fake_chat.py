@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,7 +39,7 @@ class FakeChat:
         self.answers: dict[str, str] = {}
         self.asked: list[tuple[Choice, Question]] = []
         self.loads: list[Choice] = []
-        self.marks: dict[Choice, Hashable] = {}
+        self.marks: dict[Choice, int] = {}
         self.broken: dict[str, Exception] = {}
         """By checkpoint: what loading it raises."""
         self.ending = ("end", "")
@@ -54,7 +54,7 @@ class FakeChat:
     def runs(self, folder: Path) -> list[Entry]:
         return self.entries
 
-    def mark(self, choice: Choice) -> Hashable | None:
+    def mark(self, choice: Choice) -> int | None:
         return None if choice.live else self.marks.get(choice, 1)
 
     def load(self, choice: Choice) -> Voice:
@@ -66,7 +66,9 @@ class FakeChat:
         config = Config().update({"sampling.temperature": 0.5, "sampling.stop": ["\n", "用户:"]})
         small = choice.checkpoint == "int8"
         size = 0 if choice.live else 3_500_000 if small else 13_600_000
-        return Voice(choice, config, Facts(300, "int8" if small else "fp32", 3_400_000, size))
+        return Voice(
+            choice, config, Facts(300 * self.marks.get(choice, 1), "int8" if small else "fp32", 3_400_000, size)
+        )
 
     def ask(self, voice: Voice, question: Question) -> Iterator[Piece | Ending]:
         self.asked.append((voice.model, question))

@@ -32,7 +32,7 @@ from gpt_tui.chat.options import (
     stop_to_edit,
     toggled,
 )
-from gpt_tui.chat.records import LIVE, Choice, Ending, Question, choice_of_path
+from gpt_tui.chat.records import LIVE, Choice, Ending, Facts, Question, choice_of_path
 from gpt_tui.chat.room import Room
 from gpt_tui.widgets.chat_actions import Twice
 
@@ -421,6 +421,20 @@ def test_comparing_asks_one_after_the_other_and_without_history(room: Room) -> N
     assert all(q.history == () and q.seed == 3 for _choice, q in room.engine.asked)  # type: ignore[attr-defined]
     assert pair.over
     assert [side.exchange.facts.number_format for side in pair.sides if side.exchange.facts] == ["fp32", "int8"]
+
+
+def test_the_top_line_is_about_the_model_that_answered_last(room: Room) -> None:
+    """A training in another process has written a newer checkpoint since this one was looked at."""
+    room.choose(LAST)
+    finish(room)
+    assert room.looks[LAST].facts == Facts(300, "fp32", 3_400_000, 13_600_000)
+    engine = room.engine
+    assert isinstance(engine, FakeChat)
+    engine.marks[LAST] = 2
+    exchange = room.ask("问")
+    finish(room)
+    assert exchange.step == 600
+    assert room.looks[LAST].facts == exchange.facts
 
 
 def test_a_full_disk_costs_the_history_not_the_answer(tmp_path: Path) -> None:

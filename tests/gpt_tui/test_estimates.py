@@ -16,6 +16,7 @@ import pytest
 from core.config import Config, load_config
 from core.events import Event, Started, Step
 from core.schema import ModelConfig
+from gpt_tui import step_cost
 from gpt_tui.estimate_facts import gather, look_at_data, look_at_runs, measure_machine
 from gpt_tui.estimates import Facts, KnownRun, Sample, bytes_per_token, estimate, guess_corpus, sample_key
 from gpt_tui.step_cost import Corpus, Machine, count_parameters, dtype_of, memory, step_flops, step_seconds
@@ -25,6 +26,14 @@ STEPS = TEACHER.training.max_steps or 0
 MACHINE = Machine({"fp32": 2e11, "bf16": 14.5e11}, 0.68e-9, "bf16")
 """The processor on which the steps below were measured, one thread."""
 CORPUS = Corpus(2400, 33.25, 0.6, 459, counted=True)
+
+
+def test_constants_are_those_of_the_engine() -> None:
+    from core import model, optim
+
+    assert step_cost.STREAMED_FROM == optim.STREAMED_FROM
+    engine = {str(dtype): places for dtype, places in model.PLAIN_ATTENTION_UP_TO.items()}
+    assert {"bf16": engine["torch.bfloat16"], "fp32": engine["torch.float32"]} == step_cost.PLAIN_ATTENTION_UP_TO
 
 
 def known(config: Config = TEACHER, **changes: Any) -> KnownRun:

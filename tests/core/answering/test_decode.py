@@ -42,8 +42,15 @@ def test_every_architecture(make_model: Make, norm: str, mlp: str, position: str
 
 @pytest.mark.parametrize(
     "settings",
-    [{"n_kv_head": 1}, {"n_kv_head": 2}, {"tie_embeddings": False}, {"qkv_bias": True, "bias": False}, {"n_layer": 1},
-     {"head_dim": 24, "n_kv_head": 2}, {"head_dim": 4}],
+    [
+        {"n_kv_head": 1},
+        {"n_kv_head": 2},
+        {"tie_embeddings": False},
+        {"qkv_bias": True, "bias": False},
+        {"n_layer": 1},
+        {"head_dim": 24, "n_kv_head": 2},
+        {"head_dim": 4},
+    ],
 )
 def test_other_choices(make_model: Make, settings: dict[str, Any]) -> None:
     for prompt in (1, 9):

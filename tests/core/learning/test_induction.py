@@ -72,8 +72,14 @@ def test_rows_are_orthonormal_and_a_matter_of_the_seed() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"qkv_bias": False}, {"position": "learned"}, {"n_kv_head": 2}, {"n_layer": 1}, {"n_embd": 32},
-     {"n_embd": 32, "head_dim": 64}],
+    [
+        {"qkv_bias": False},
+        {"position": "learned"},
+        {"n_kv_head": 2},
+        {"n_layer": 1},
+        {"n_embd": 32},
+        {"n_embd": 32, "head_dim": 64},
+    ],
 )
 def test_what_cannot_be_started_so_is_refused(settings: dict[str, Any]) -> None:
     changes = {"model.init": "induction", "model.qkv_bias": True}
