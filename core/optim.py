@@ -183,8 +183,8 @@ def adamw_(
 ) -> None:
     """One AdamW update (Loshchilov & Hutter 2019), in place, of flat fp32 tensors of one length.
 
-    ``step`` (1,) says which update this is, from 1 on. torch's fused kernel does it in one pass over memory; it is called here
-    without ``torch.optim``, whose first use imports torch's compiler: 0.9 s and 95 MB.
+    ``step`` (1,) says which update this is, from 1 on. torch's fused kernel does it in one pass over memory; it is
+    called here without ``torch.optim``, whose first use imports torch's compiler: 0.9 s and 95 MB.
     """
     if _FUSED is not None:
         _FUSED(
@@ -252,9 +252,8 @@ class Optimizer:
 
     def clip(self, longest: float) -> float:
         """Length of the whole gradient before clipping; scaled down to ``longest`` if that is above 0."""
-        norm = float(
-            torch.linalg.vector_norm(torch.stack([part for group in self._groups for part in group.lengths()]))
-        )
+        lengths = [length for group in self._groups for length in group.lengths()]
+        norm = float(torch.linalg.vector_norm(torch.stack(lengths)))
         if 0.0 < longest < norm < math.inf:
             for group in self._groups:
                 group.shorten(longest / norm)
