@@ -125,7 +125,7 @@ def test_going_about_with_the_keyboard(size: tuple[int, int], tmp_path: Path) ->
         for keys, key in (
             ("up", "model.n_layer"),
             ("down", "model.n_head"),
-            ("pagedown pagedown", "model.rope_theta"),
+            ("pagedown pagedown", "model.position"),
             ("pagedown", "model.init"),
             ("down", "tokenizer.kind"),
             ("up", "model.init"),
