@@ -71,13 +71,15 @@ def gguf_architecture(model: ModelConfig) -> Architecture:
     """The architecture that llama.cpp computes the same way. Raises ``UserError`` naming the setting.
 
     Its ``arcee`` has relu squared and no biases: seed 000's shape is ``llama`` with a gate instead. Its ``gpt2`` and
-    ``starcoder2`` have GELU alone.
+    ``starcoder2`` have GELU alone, and heads that are together as wide as the model.
     """
     architecture = architecture_of(model, "llama.cpp")
     if architecture is ARCEE and model.mlp != "silu":
         raise no_equivalent(model, "llama.cpp", "mlp", "norm")
     if architecture not in (LLAMA, ARCEE) and model.mlp != "gelu":
         raise no_equivalent(model, "llama.cpp", "mlp", "norm")
+    if architecture not in (LLAMA, ARCEE) and model.attention_width != model.n_embd:
+        raise no_equivalent(model, "llama.cpp", "norm", "head_dim")
     return architecture
 
 

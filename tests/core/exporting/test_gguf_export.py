@@ -30,6 +30,7 @@ Array = npt.NDArray[np.float32]
 #: What llama.cpp has: its arcee is relu squared, its gpt2 and starcoder2 are GELU.
 HERE = {name: settings for name, settings in SHAPES.items() if name.split()[-1] not in ("gelu", "relu")}
 HERE.pop("GPT2LMHeadModel silu")
+HERE.pop("Starcoder2ForCausalLM narrow heads")
 
 
 def field(reader: Any, name: str) -> Any:
@@ -180,6 +181,7 @@ def test_the_vocabulary(make_run: MakeRun, tmp_path: Path) -> None:
         ({"model.norm": "scalenorm"}, "model.norm=scalenorm"),
         ({"model.mlp": "relu"}, "model.mlp=relu, model.norm=rmsnorm"),
         ({"model.norm": "layernorm", "model.mlp": "relu"}, "model.mlp=relu, model.norm=layernorm"),
+        (SHAPES["Starcoder2ForCausalLM narrow heads"], "model.norm=layernorm, model.head_dim=4"),
     ],
 )
 def test_what_llama_cpp_lacks_is_refused(
