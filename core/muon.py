@@ -41,7 +41,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
 def row_parts(name: str, config: ModelConfig) -> list[int] | None:
     """Rows of the matrices that lie in one parameter below each other; None: it is one matrix."""
     if name.endswith("attn.qkv.weight"):
-        return [config.n_head * config.head_size, *[config.kv_heads * config.head_size] * 2]
+        return [config.attention_width, *[config.kv_heads * config.head_size] * 2]
     if name.endswith("mlp.up.weight") and config.mlp == "swiglu":
         return [config.hidden] * 2
     return None

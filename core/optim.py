@@ -75,8 +75,8 @@ class _Group:
         with torch.no_grad():
             for slot in self.slots:
                 slot.of(self.master).copy_(slot.parameter)
-        self.streamed = total >= STREAMED_FROM
-        self.gradient = torch.zeros_like(self.master) if not self.streamed else self.master.new_empty(0)
+        self.gradient = self.master.new_empty(0)
+        """Of all parameters, fp32; made when something is first written there."""
         self.held: list[Tensor | None] = []
         """Gradients of one backward pass that were not copied into ``gradient``, one for each parameter."""
         self.scale = 1.0
@@ -93,9 +93,12 @@ class _Group:
         places = [(slot.name, slot.begin, slot.parameter.shape) for slot in self.slots]
         self.muon = Muon(places, config, self.working.dtype)
         self.memory = {"momentum": self.memory["mean"]}
-        if self.streamed:  # Muon takes a matrix as a whole
-            self.streamed, self.gradient = False, torch.zeros_like(self.master)
         return self
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the gradient of a single backward pass is held as it is. Muon takes a matrix as a whole."""
+        return self.muon is None and len(self.master) >= STREAMED_FROM
 
     def update(self, lr: float, beta1: float, beta2: float) -> None:
         """One update of the master, then of what the model computes with."""
@@ -108,8 +111,7 @@ class _Group:
         for part, gradient in self._parts():
             weights, mean, square = self.master[part], self.memory["mean"][part], self.memory["square"][part]
             adamw_(weights, gradient, mean, square, self.steps, lr, self.decay, beta1, beta2)
-            if self.working is not self.master:
-                self.working[part].copy_(weights)
+            self.publish(part)
         self.held = []
 
     def _parts(self) -> Iterator[tuple[slice, Tensor]]:
@@ -124,21 +126,28 @@ class _Group:
                 yield slice(slot.begin + begin, slot.begin + begin + len(chunk)), chunk.mul_(self.scale)
 
     def collect(self, first: bool) -> None:
-        """Take the fresh gradients over into the flat fp32 one, adding after the first micro-batch."""
-        if self.streamed and first:
-            self.held, self.scale = [slot.parameter.grad for slot in self.slots], 1.0
-            for slot in self.slots:
-                slot.parameter.grad = None
-            return
-        if self.held:  # there are several micro-batches: their sum needs fp32
-            if not len(self.gradient):
-                self.gradient = torch.empty_like(self.master)
-            for slot, gradient in zip(self.slots, self.held, strict=True):
-                _take(slot.of(self.gradient), gradient, first=True)
-            self.held = []
+        """Take the fresh gradients over, adding in fp32 after the first micro-batch."""
+        fresh = [slot.parameter.grad for slot in self.slots]
         for slot in self.slots:
-            _take(slot.of(self.gradient), slot.parameter.grad, first)
             slot.parameter.grad = None
+        if self.streamed and first:
+            self.held, self.scale = fresh, 1.0
+            return
+        if not len(self.gradient):
+            self.gradient = torch.zeros_like(self.master)
+        if self.held:
+            self._pour(self.held, first=True)
+            self.held = []
+        self._pour(fresh, first)
+
+    def _pour(self, gradients: list[Tensor | None], first: bool) -> None:
+        """Into the flat gradient: the first ones, or a sum with more; None is zero."""
+        for slot, gradient in zip(self.slots, gradients, strict=True):
+            target = slot.of(self.gradient)
+            if gradient is not None:
+                target.copy_(gradient) if first else target.add_(gradient)
+            elif first:
+                target.zero_()
 
     def lengths(self) -> list[Tensor]:
         """Lengths of the parts of the gradient."""
@@ -155,18 +164,10 @@ class _Group:
         else:
             self.gradient.mul_(factor)
 
-    def publish(self) -> None:
+    def publish(self, part: slice = slice(None)) -> None:
         """Give the model the updated weights."""
         if self.working is not self.master:
-            self.working.copy_(self.master)
-
-
-def _take(target: Tensor, gradient: Tensor | None, first: bool) -> None:
-    """Into ``target``: the first gradient, or the sum with one more; None is zero."""
-    if gradient is not None:
-        target.copy_(gradient) if first else target.add_(gradient)
-    elif first:
-        target.zero_()
+            self.working[part].copy_(self.master[part])
 
 
 def adamw_(

@@ -94,9 +94,10 @@ def compose_question(
         return _true_false(passage, values, rng, mix)
     if dice < NOT_STATED_SHARE + mix.true_false + JSON_SHARE:
         return _json(passage, rng)
-    facts = [fact for fact in _stated(passage) if fact.key not in asked] or _stated(passage)
-    contested = [fact for fact in facts if _rivals(passage, fact)]
-    fact = pick(rng, contested) if contested and mix.rivals and rng.random() < mix.rivals else _by_kind(facts, rng)
+    stated = _stated(passage)
+    facts = [fact for fact in stated if fact.key not in asked] or stated
+    contested = [fact for fact in facts if _rivals(passage, fact)] if mix.rivals else []
+    fact = pick(rng, contested) if contested and rng.random() < mix.rivals else _by_kind(facts, rng)
     return Question(_ask(fact, rng), passage.values[fact.key], fact.kind, (fact.key,))
 
 
