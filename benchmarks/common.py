@@ -98,7 +98,7 @@ def tell(title: str, found: Mapping[str, float], unit: str, chosen: Options, *, 
         print(title)
         for name, figure in found.items():
             ratio = f"   {first} is {ratios[name]:.2f} times as good" if name in ratios else ""
-            print(f"  {name:36} {figure:12,.2f} {unit}{ratio}")
+            print(f"  {name:36} {figure:12,.{3 if figure < 10 else 2}f} {unit}{ratio}")
     return result
 
 

@@ -30,11 +30,12 @@ def run(name: str, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def both_ran(found: Any, *others: str) -> None:
+def both_ran(found: Any, *others: str, less: bool = False) -> None:
     own, *rest = found["sides"]
     assert rest == list(others)
     assert all(figure > 0.0 for figure in found["sides"].values())
-    assert found["ratios"] == pytest.approx({name: found["sides"][own] / found["sides"][name] for name in rest})
+    better = {name: found["sides"][own] / found["sides"][name] for name in rest}
+    assert found["ratios"] == pytest.approx({name: 1.0 / ratio for name, ratio in better.items()} if less else better)
 
 
 @pytest.mark.parametrize("recipe", ["teacher", pytest.param("reader", marks=pytest.mark.slow),
@@ -45,6 +46,10 @@ def test_seed_loop(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nanogpt_loop(capsys: pytest.CaptureFixture[str]) -> None:
     both_ran(run("nanogpt_loop", capsys), "nanoGPT's loop")
+
+
+def test_nanogpt_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    both_ran(run("nanogpt_loss", capsys), "gpt-tui, learned positions", "nanoGPT's loop", less=True)
 
 
 def test_batched_eval(capsys: pytest.CaptureFixture[str]) -> None:

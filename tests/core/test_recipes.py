@@ -76,8 +76,8 @@ def test_char_shakespeare_is_nanogpts_recipe() -> None:
     model, training = config.model, config.training
     assert (model.seq_len, model.n_layer, model.n_head, model.n_embd, model.dropout) == (64, 4, 4, 128, 0.0)
     assert (model.norm, model.mlp, model.position, model.bias, model.tie_embeddings) == (
-        "layernorm", "gelu", "learned", False, True,
-    )  # fmt: skip
+        "layernorm", "gelu", "rope", False, True,
+    ), "but for its positions"  # fmt: skip
     assert (training.batch_size, training.max_steps, training.lr, training.min_lr) == (12, 2000, 1e-3, 1e-4)
     assert (training.beta2, training.warmup_ratio * 2000, training.weight_decay) == (0.99, 100, 0.1)
     assert config.tokenizer.kind == "char"
