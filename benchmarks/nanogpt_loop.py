@@ -74,8 +74,8 @@ def crops_step(config: Config, prepared: Prepared) -> common.Step:
 
 def main(arguments: list[str] | None = None) -> None:
     chosen = common.options(__doc__, rounds=5, steps=40, arguments=arguments)
-    config = common.config_of("char-shakespeare", chosen, data={
-        "train": "prose/harbour.txt", "url": None, "sha256": None, "valid": None}, model={"position": "learned"})  # fmt: skip
+    prose = {"train": "prose/harbour.txt", "url": None, "sha256": None, "valid": None}
+    config = common.config_of("char-shakespeare", chosen, data=prose, model={"position": "learned"})
     with common.folder() as where:
         prepared = common.training_data(config, where)
         own, other = common.own_step(config, prepared, where), crops_step(config, prepared)

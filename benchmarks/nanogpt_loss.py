@@ -1,8 +1,8 @@
 """Not how fast but how well: the validation loss of ``char-shakespeare`` against nanoGPT's own network, initialization,
 schedule and random crops, written anew, after equally many steps on the same text.
 
-``python -m benchmarks.nanogpt_loss --data input.txt`` trains three times, about three minutes in all; without ``--data``
-on the bundled prose, with ``--seed N`` from other numbers. nanoGPT reports 1.88 for tinyshakespeare.
+``python -m benchmarks.nanogpt_loss --data input.txt`` trains three times, three minutes in all; without ``--data`` on
+the bundled prose, with ``--seed N`` from other numbers. nanoGPT reports 1.88 for tinyshakespeare.
 """
 
 from __future__ import annotations
