@@ -21,8 +21,8 @@ SUFFIX = ".int8"  # beside each quantized matrix W: W.int8 (rows, columns) and W
 
 def quantize_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     """``x`` (rows, columns) as int8 and a scale per row (rows, 1), so that int8 * scale is about ``x``."""
-    scale = x.abs().amax(dim=-1, keepdim=True).clamp_min(1e-12) / 127.0
-    return (x / scale).round_().clamp_(-127, 127).to(torch.int8), scale
+    scale = x.abs().amax(dim=-1, keepdim=True).div_(127.0).clamp_min_(1e-14)
+    return (x / scale).round_().to(torch.int8), scale
 
 
 @cache
@@ -52,7 +52,7 @@ def _linear(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None) -> Te
     if count > 1:  # a kernel is compiled and kept per shape: whole 16s of rows keep their number small
         flat = F.pad(flat, (0, 0, 0, -count % 16))
     rows, row_scale = quantize_rows(flat)
-    out = (product(rows, weight.t()).float() * (row_scale * scale.t()))[:count]
+    out = product(rows, weight.t())[:count].float().mul_(row_scale[:count]).mul_(scale.t())
     if bias is not None:
         out += bias
     return out.view(*x.shape[:-1], weight.shape[0])
@@ -71,6 +71,47 @@ class Int8Linear(nn.Module):
         return _linear(x, self.get_buffer("weight"), self.get_buffer("scale"), self.bias)  # type: ignore[arg-type]
 
 
+@cache
+def _byte_product() -> Callable[[Tensor, Tensor, Tensor], Tensor] | None:
+    """torch's product of bf16 rows with int8 weights, their scales included, if it is there, quick and right."""
+    product = getattr(torch, "_weight_int8pack_mm", None)
+    if product is None or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
+        return None  # elsewhere it goes number by number: 70 instead of 8 µs for 256 x 768
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 64, generator=generator).bfloat16()
+    weight = torch.randint(-127, 128, (48, 64), dtype=torch.int8, generator=generator)
+    scale = torch.rand(48, generator=generator).bfloat16()
+    try:
+        found = product(x, weight, scale).float()
+    except RuntimeError:
+        return None
+    wanted = x.float() @ (weight.float() * scale.float()[:, None]).t()
+    return product if torch.allclose(found, wanted, rtol=0.01, atol=0.01 * float(wanted.abs().max())) else None
+
+
+def vector_product(layer: Int8Linear) -> Callable[[Tensor, float, Tensor], Tensor]:
+    """A function of a vector, a factor that it is multiplied by and where to write the result.
+
+    One row is not quantized but rounded to bf16, which takes half as many operations as int8 and is nearer to fp32: a
+    token of the teacher's 3.4 million parameters 0.47 instead of 1.21 ms.
+    """
+    weight, scale = layer.get_buffer("weight"), layer.get_buffer("scale")
+    bias = cast("Tensor | None", layer.bias)
+    product = _byte_product()
+    columns = weight.shape[1]
+    if product is None or columns % 32:  # the kernel reads 16 columns at a time, also past the end
+        return lambda x, factor, out: out.copy_(layer((x * factor)[None])[0])
+    flat, rounded = scale.flatten().bfloat16(), torch.empty(1, columns, dtype=torch.bfloat16)
+    row = rounded[0]
+
+    def of_vector(x: Tensor, factor: float, out: Tensor) -> Tensor:
+        row.copy_(x)  # copies convert at once; a sum or product of two types converts first, 4 µs each
+        out.copy_(product(rounded, weight, flat)[0])
+        return out.mul_(factor) if bias is None else torch.add(bias, out, alpha=factor, out=out)
+
+    return of_vector
+
+
 class Int8Embedding(nn.Module):
     """The token embedding in int8, also as tied output layer."""
 
@@ -81,6 +122,10 @@ class Int8Embedding(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         return F.embedding(tokens, self.get_buffer("weight")).float() * self.get_buffer("scale")[tokens]
+
+    def vector(self, token: int) -> Tensor:
+        """(width,) of one token: a sixth of the time of a lookup with a tensor of one."""
+        return self.get_buffer("weight")[token] * self.get_buffer("scale")[token]
 
     def project(self, hidden: Tensor) -> Tensor:
         """(…, width) to (…, vocabulary)."""

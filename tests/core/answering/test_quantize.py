@@ -26,6 +26,7 @@ from core.quantize import (
     load_quantized,
     quantize_rows,
     quantize_weights,
+    vector_product,
 )
 from core.runs import load_model
 from core.schema import SamplingConfig
@@ -166,6 +167,62 @@ def test_a_product_that_is_missing_fails_or_is_wrong_is_not_used(self_test: Call
         assert self_test(product) is None
     right = lambda a, b: a.int() @ b.int()  # noqa: E731
     assert self_test(right) is right
+
+
+# -- one vector -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("columns", [32, 256, 30, 48])
+@pytest.mark.parametrize("kernel", ["kernel", "none"])
+def test_a_vector_is_multiplied_as_in_the_layer(
+    monkeypatch: pytest.MonkeyPatch, columns: int, bias: bool, kernel: str
+) -> None:
+    if kernel == "none":
+        monkeypatch.setattr(quantize, "_byte_product", lambda: None)
+    elif quantize._byte_product() is None:
+        pytest.skip("no such kernel here")
+    generator = torch.Generator().manual_seed(5)
+    exact = torch.randn(51, columns, generator=generator)
+    added = torch.randn(51, generator=generator) if bias else None
+    x = torch.randn(columns, generator=generator)
+    product = vector_product(Int8Linear(*quantize_rows(exact), added))
+    out = torch.full((51,), math.nan)
+    with torch.inference_mode():
+        assert product(x, 0.5, out) is out
+        wanted = F.linear(x * 0.5, exact, added)
+        assert float((out - wanted).norm() / wanted.norm()) < 0.02
+        again = product(x, 0.5, torch.empty(51))
+    assert torch.equal(again, out), "nothing is left over from the call before"
+
+
+def test_a_kernel_for_vectors_that_is_missing_fails_or_is_wrong_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+        raise RuntimeError("not on this processor")
+
+    def without_scale(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+        return (x.float() @ weight.float().t()).bfloat16()
+
+    def right(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+        return (x.float() @ (weight.float() * scale.float()[:, None]).t()).bfloat16()
+
+    def found(product: Any, processor: str = "AVX2") -> Any:
+        monkeypatch.setattr(torch, "_weight_int8pack_mm", product)
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+        quantize._byte_product.cache_clear()
+        return quantize._byte_product()
+
+    try:
+        assert [found(product) for product in (None, fails, without_scale)] == [None, None, None]
+        assert found(right) is right
+        assert found(right, "DEFAULT") is None, "slow there"
+    finally:
+        quantize._byte_product.cache_clear()
+
+
+def test_an_embedding_gives_one_vector_as_it_gives_many() -> None:
+    embedding = Int8Embedding(*quantize_rows(torch.randn(9, 16, generator=torch.Generator().manual_seed(6))))
+    assert torch.equal(embedding.vector(4), embedding(torch.tensor([4]))[0])
 
 
 # -- models ---------------------------------------------------------------------------------------------------
