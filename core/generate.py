@@ -297,7 +297,7 @@ def _greedy_rows(model: GPT, tokenizer: Tokenizer, prompts: list[list[int]], con
     room = -(-(width + CACHE_STEP) // CACHE_STEP) * CACHE_STEP  # whole steps: fewer shapes of products
     cache = Cache.empty(model, len(prompts), min(room, width + limit))
     cache.hidden_keys = padding if padded else None
-    never, without_end = forbidden_tokens(tokenizer, device)
+    never, _ = forbidden_tokens(tokenizer, device)
     texts = [AnswerText(tokenizer, config.stop, config.trim_leading) for _ in prompts]
     rows = list(range(len(prompts)))  # in the batch, some of which may have ended
     ended: set[int] = set()
@@ -311,9 +311,11 @@ def _greedy_rows(model: GPT, tokenizer: Tokenizer, prompts: list[list[int]], con
             for i, row in enumerate(rows):
                 already = torch.tensor(sorted(set(used[row])), dtype=torch.long, device=device)
                 logits[i] = penalize_repetition(logits[i], already, config.repetition_penalty)
-        short = torch.tensor([count < config.min_new_tokens or texts[row].empty for row in rows])
-        logits += torch.where(short.to(device)[:, None], without_end, never)
-        chosen = logits.argmax(dim=-1).tolist()
+        logits += never
+        short = [i for i, row in enumerate(rows) if count < config.min_new_tokens or texts[row].empty]
+        if short:
+            logits[short, tokenizer.eos] = float("-inf")
+        chosen = logits.max(dim=-1).indices.tolist()  # argmax takes twice as long
         for row, token in zip(rows, chosen, strict=True):
             if row in ended:
                 continue

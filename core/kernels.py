@@ -12,14 +12,19 @@ import torch
 from torch import Tensor
 
 
+def _inverse_rms(x: Tensor, eps: float) -> Tensor:
+    """(…, 1) of ``x`` (…, width). vector_norm reads x once, in fp32 also for bf16, where pow, mean and rsqrt would write
+    it out twice."""
+    square = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square_()
+    return square.div_(x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
+
+
 class _RMSNorm(torch.autograd.Function):
     """y = x / rms(x) * w. With x^ = x / rms(x): dx = (g w - x^ mean(g w x^)) / rms(x), dw = sum(g x^)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        # vector_norm reads x once, in fp32 also for bf16, where pow, mean and rsqrt would write it out twice.
-        square = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square_()
-        scale = square.div_(x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
+        scale = _inverse_rms(x, eps)
         ctx.save_for_backward(x, weight, scale)
         out: Tensor = (x * scale).mul_(weight)
         return out
@@ -36,6 +41,8 @@ class _RMSNorm(torch.autograd.Function):
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """``x`` (…, width) divided by its root mean square over the width, times ``weight`` (width,)."""
+    if not torch.is_grad_enabled():  # 14 instead of 59 µs for 48 rows of one token
+        return (x * _inverse_rms(x, eps)).mul_(weight)
     out: Tensor = _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
     return out
 
