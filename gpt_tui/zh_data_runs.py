@@ -114,6 +114,7 @@ TEXTS: dict[str, str] = {
     "training loss": "训练损失",
     "validation loss": "验证损失",
     "no losses recorded": "没有损失记录",
+    "one run": "1 个训练",
     "{n} runs, ordered by {order}": "{n} 个训练，按{order}排序",
     "{mark} its checkpoint {name} answers where no run is named": "{mark} 未指定训练时由它的检查点 {name} 回答",
     "no runs yet; train one in the first tab (they are kept in {folder})": (

@@ -26,7 +26,8 @@ def line_about(found: Found, row: RunRow | None, order: str, folder: Path) -> st
         return ""
     if row.problem:
         return f"✗ {row.problem}"
-    text = _("{n} runs, ordered by {order}").format(n=len(found.rows), order=_(order))
+    n = len(found.rows)
+    text = _("one run") if n == 1 else _("{n} runs, ordered by {order}").format(n=n, order=_(order))
     if found.default is not None and found.default[0] == row.path:
         text = _("{mark} its checkpoint {name} answers where no run is named").format(
             mark=DEFAULT_MARK, name=printable(found.default[1])
