@@ -16,7 +16,8 @@ def _inverse_rms(x: Tensor, eps: float) -> Tensor:
     """(…, 1) of ``x`` (…, width). vector_norm reads x once, in fp32 also for bf16, where pow, mean and rsqrt would
     write it out twice."""
     square = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square_()
-    return square.div_(x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
+    scale: Tensor = square.div_(x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
+    return scale
 
 
 class _RMSNorm(torch.autograd.Function):
