@@ -42,9 +42,11 @@ def norm_of(module: nn.Module) -> Norm:
 
 
 def product_of(module: nn.Module) -> Product:
-    if isinstance(module, Int8Linear):
-        return vector_product(module)
-    assert isinstance(module, nn.Linear)
+    quick = vector_product(module) if isinstance(module, Int8Linear) else None
+    if quick is not None:
+        return quick
+    if not isinstance(module, nn.Linear):  # with LoRA, or int8 where there is no kernel for one row
+        return lambda x, factor, out: out.copy_(module((x * factor)[None])[0])
     weight: Tensor = module.weight
     bias: Tensor | None = module.bias
     if bias is None:
@@ -159,7 +161,7 @@ class Decoder:
         model, at = self._model, self.length
         embed = model.embed
         assert isinstance(embed, (TokenEmbedding, Int8Embedding))
-        x = embed.vector(token) if isinstance(embed, Int8Embedding) else embed.weight[token].clone()
+        x = embed.vector(token)
         if model.position is not None:
             x = x.add_(model.position.weight[at])
         cos, sin = self._turn(at)

@@ -39,6 +39,10 @@ class Table(nn.Embedding):
 class TokenEmbedding(Table):
     """Ids to vectors and, where the output layer is tied to it, vectors to logits."""
 
+    def vector(self, token: int) -> Tensor:
+        """(width,) of one token, a copy."""
+        return self.weight[token].clone()
+
     def project(self, hidden: Tensor) -> Tensor:
         """(…, width) to (…, vocabulary)."""
         return F.linear(hidden, self.weight)

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 import torch
 
+from core import quantize
 from core.cache import Cache
 from core.decode import Decoder
 from core.generate import FEWEST_ROWS, MOST_ROWS, rows_at_once
+from core.lora import add_lora
 from core.model import GPT
 from core.quantize import load_quantized, quantize_weights
+from core.schema import LoraConfig
 from core.skeleton import unfilled_model
 
 Make = Callable[..., GPT]
@@ -57,9 +60,25 @@ def test_other_choices(make_model: Make, settings: dict[str, Any]) -> None:
         assert error(make_model(64, **settings), prompt) < 1e-5
 
 
+def test_lora(make_model: Make) -> None:
+    """As a training asks its probes: the factors are not merged."""
+    model = make_model(64)
+    before = model.logits(model(torch.tensor([TOKENS])))
+    add_lora(model.blocks, LoraConfig(rank=3), seed=0)  # type: ignore[arg-type]
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("lora_b"):
+                parameter.normal_(0.0, 0.3, generator=torch.Generator().manual_seed(1))
+    assert not torch.allclose(model.logits(model(torch.tensor([TOKENS]))), before, atol=0.01)
+    assert error(model.eval(), 3) < 1e-5
+
+
+@pytest.mark.parametrize("kernel", ["kernel for one row", "none"])
 @pytest.mark.parametrize("tied", [True, False])
-def test_int8(make_model: Make, tied: bool) -> None:
+def test_int8(make_model: Make, tied: bool, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same matrices, but rows of the general pass share their rounding with none here: nearly the same."""
+    if kernel == "none":
+        monkeypatch.setattr(quantize, "_byte_product", lambda: None)
     model = make_model(64, tie_embeddings=tied)
     small = unfilled_model(model.config, 64)
     load_quantized(small, quantize_weights(model, model.state_dict()))
