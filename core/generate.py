@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .answer_text import AnswerText
 from .cache import Cache
 from .callable_module import make_callable
 from .dataset import encode_prompt
@@ -27,10 +28,6 @@ from .tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from .runs import LoadedModel
-
-#: What seed 000 drops before an answer. Not brackets, quotes, digits or signs: they may begin an answer.
-LEADING = " \t\r\n\u3000，。！？；：、,.!?;:"
-
 
 #: Tokens by which the caches of a batch grow. Room for the longest answer from the start took 45 MB of the teacher
 #: recipe's 24 rows, and each row that ended copied it.
@@ -73,64 +70,6 @@ class Answer:
         return (self.tokens - 1) / rest if self.tokens > 1 and rest > 0 else 0.0
 
 
-class AnswerText:
-    """Bytes of tokens to the visible answer: whole characters, leading punctuation trimmed, ended at the first
-    stop string wherever it begins, also in the middle of a token; what may still become one is held back."""
-
-    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], trim: bool) -> None:
-        self._stream = tokenizer.stream()
-        self._stops = [stop for stop in stops if stop]
-        self._trim = trim
-        self._pending = ""
-        self.text = ""
-        self.stopped = ""
-
-    @property
-    def empty(self) -> bool:
-        """Nothing to show so far, not even what is held back: an answer that ended here would be none."""
-        return not (self.text + self._pending).strip()
-
-    def push(self, token: int) -> str:
-        """The newly visible text; sets ``stopped`` to the stop string once one is complete."""
-        return self._take(self._stream.push(token), final=False)
-
-    def finish(self) -> str:
-        """What was held back and is now known to be text."""
-        return "" if self.stopped else self._take(self._stream.finish(), final=True)
-
-    def _take(self, piece: str, final: bool) -> str:
-        self._pending += piece
-        while True:
-            if self._trim and not self.text:
-                self._pending = self._pending.lstrip(LEADING)
-            cut, found = self._first_stop(self._pending)
-            if not found or (self.text + self._pending[:cut]).strip():
-                break
-            # Before the first visible character a stop string would make an empty answer: it is dropped.
-            self._pending = self._pending[:cut] + self._pending[cut + len(found) :]
-        if found:
-            self.stopped, keep, hold = found, self._pending[:cut], ""
-        else:
-            length = 0 if final else self._may_become_stop(self._pending)
-            keep = self._pending[: len(self._pending) - length]
-            hold = self._pending[len(self._pending) - length :]
-        self._pending = hold
-        self.text += keep
-        return keep
-
-    def _first_stop(self, text: str) -> tuple[int, str]:
-        """Where the stop string begins that is complete first, however the text is cut into tokens."""
-        places = [(text.find(stop), stop) for stop in self._stops if stop in text]
-        return min(places, key=lambda place: (place[0] + len(place[1]), place[0]), default=(-1, ""))
-
-    def _may_become_stop(self, text: str) -> int:
-        longest = max((len(stop) for stop in self._stops), default=1) - 1
-        for length in range(min(longest, len(text)), 0, -1):
-            if any(stop.startswith(text[-length:]) for stop in self._stops):
-                return length
-        return 0
-
-
 def generate(
     loaded: LoadedModel,
     question: str,
@@ -144,14 +83,14 @@ def generate(
     """Answer one question with a loaded run; the last item is the ``Answer``. Closing the generator stops it.
 
     ``sampling`` defaults to the run's own; ``seed`` makes a draw repeatable; ``top`` asks for that many
-    alternatives with each token.
+    alternatives with each token. A model of plain text writes on where its context is full.
     """
     config = sampling or loaded.config.sampling
     template = TEMPLATES[loaded.config.data.template]
     room = prompt_room(loaded.model.config.seq_len, config.max_new_tokens)
     turn = Turn(question, context=context)
     prompt = encode_prompt(turn, loaded.tokenizer, template, room, history)
-    yield from stream(loaded.model, loaded.tokenizer, prompt, config, seed=seed, top=top)
+    yield from stream(loaded.model, loaded.tokenizer, prompt, config, seed=seed, top=top, on=template.endless)
 
 
 def prompt_room(seq_len: int, max_new_tokens: int) -> int:
@@ -177,16 +116,24 @@ def stream(
     *,
     seed: int | None = None,
     top: int = 0,
+    on: bool = False,
 ) -> Iterator[Token | Answer]:
-    """Generate from token ids; see ``generate``. Uses its own random generator, never torch's global one."""
+    """Generate from token ids; see ``generate``. Uses its own random generator, never torch's global one.
+
+    An answer ends where the context is full. With ``on`` it goes on from the last half of it, as often as it takes: a
+    text need not know its beginning, where an answer without its question would be none.
+    """
     device = next(model.parameters()).device
     generator = torch.Generator()
     if seed is None:
         generator.seed()
     else:
         generator.manual_seed(seed % 2**63)
-    limit = min(config.max_new_tokens, model.config.seq_len - len(prompt) + 1)
-    cache = Cache.empty(model, 1, len(prompt) + limit)
+    full = model.config.seq_len
+    limit = config.max_new_tokens if on else min(config.max_new_tokens, full - len(prompt) + 1)
+    capacity = min(full, len(prompt) + limit)
+    cache = Cache.empty(model, 1, capacity)
+    seen = 0  # tokens in the cache
     never, without_end = forbidden_tokens(tokenizer)
     text = AnswerText(tokenizer, config.stop, config.trim_leading)
     used: list[int] = []
@@ -197,10 +144,15 @@ def stream(
     fast: Decoder | None = None
     none_used = torch.zeros(0, dtype=torch.long)
     for count in range(limit):
+        if seen == full:
+            pending = torch.tensor([[*prompt, *used][-(full // 2) :]], device=device)
+            cache, fast, seen = Cache.empty(model, 1, capacity), None, 0
         if fast is not None:
             logits = fast.logits(used[-1])
+            seen += 1
         else:
             logits = model.logits(model(pending, cache)[0, -1]).float().cpu()
+            seen += pending.shape[1]
             fast = Decoder(model, cache) if Decoder.fits(model, cache) else None
         too_short = count < config.min_new_tokens or text.empty
         allowed = logits + (without_end if too_short else never)

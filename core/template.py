@@ -42,6 +42,8 @@ class Template:
     """Rows begin with ``<bos>``; GPT-2's texts do not."""
     closed: bool = False
     """The end token stands between a question and its answer too."""
+    endless: bool = False
+    """What it writes is a text that goes on where the context is full, not the answer to a question."""
 
     def segments(self, record: Record) -> list[Segment]:
         """A whole row, answers included."""
@@ -91,7 +93,7 @@ TEMPLATES = {
         answer_label="### Response:",
         bos=False,
     ),
-    "plain": Template("plain", "", "", "\n", bos=False),
+    "plain": Template("plain", "", "", "\n", bos=False, endless=True),
 }
 
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"

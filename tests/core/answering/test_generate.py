@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import generate as module
+from core.answer_text import LEADING, AnswerText
 from core.generate import (
-    LEADING,
     Answer,
-    AnswerText,
     Token,
     answer,
     answer_batch,
@@ -349,6 +348,33 @@ def test_the_context_ends_an_answer(make_model: Make, words: Tokenizer) -> None:
         *_, end = stream(model, words, [words.bos] * length, config(max_new_tokens=1000, min_new_tokens=1000))
         assert isinstance(end, Answer)
         assert (end.stop_reason, end.tokens, end.prompt_tokens) == ("length", 16 - length + 1, length)
+
+
+@pytest.mark.parametrize("position", ["rope", "learned"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+def test_a_text_goes_on_where_the_context_is_full(
+    make_model: Make, words: Tokenizer, position: str, dtype: torch.dtype
+) -> None:
+    """Each token is the one that the model finds likeliest after what it still sees."""
+    model = make_model(words.vocab_size, seq_len=16, position=position).to(dtype)
+    settings = config(max_new_tokens=45, min_new_tokens=45, trim_leading=False)
+    tokens, end = run(model, words, settings, on=True)
+    assert (end.tokens, end.stop_reason, end.prompt_tokens) == (45, "length", 1)
+    written = [words.bos, *(token.id for token in tokens if token.id >= 0)]
+    _never, without_end = forbidden_tokens(words)
+    seen: list[int] = []
+    for number, token in enumerate(written):
+        if number:
+            with torch.inference_mode():
+                logits = model.logits(model(torch.tensor([seen]))[0, -1]).float() + without_end
+            best = float(logits.max())
+            assert float(logits[token]) >= best - (1e-4 if dtype == torch.float32 else 0.1), number
+        if len(seen) == 16:
+            seen = seen[-7:]
+        seen.append(token)
+    short, stopped = run(model, words, settings)
+    assert (stopped.tokens, stopped.stop_reason) == (16, "length"), "an answer does not go on"
+    assert [token.id for token in short if token.id >= 0] == written[1:17]
 
 
 def test_probabilities_are_the_models_own(recite: Make, single: Tokenizer) -> None:
