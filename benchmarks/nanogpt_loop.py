@@ -52,6 +52,13 @@ class FusedGPT(nn.Module):
         return F.linear(self.norm(self.blocks(x)), self.embed.weight)
 
 
+def crops(text: Tensor, rows: int, length: int) -> tuple[Tensor, Tensor]:
+    """Inputs and targets (rows, length), each row from anywhere in ``text`` (tokens,)."""
+    begins = torch.randint(len(text) - length - 1, (rows,))
+    windows = torch.stack([text[i : i + length + 1] for i in begins])
+    return windows[:, :-1], windows[:, 1:]
+
+
 def crops_step(config: Config, prepared: Prepared) -> common.Step:
     model = FusedGPT(config.model, prepared.tokenizer.vocab_size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1, fused=True)
@@ -59,9 +66,7 @@ def crops_step(config: Config, prepared: Prepared) -> common.Step:
     length, rows = min(config.model.seq_len, len(text) - 2), config.training.batch_size
 
     def step() -> int:
-        begins = torch.randint(len(text) - length - 1, (rows,))
-        inputs = torch.stack([text[i : i + length] for i in begins])
-        targets = torch.stack([text[i + 1 : i + 1 + length] for i in begins])
+        inputs, targets = crops(text, rows, length)
         loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -8,7 +8,6 @@ the bundled prose, with ``--seed N`` from other numbers. nanoGPT reports 1.88 fo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -22,7 +21,7 @@ from core.fit import fit
 from core.prepare import Prepared
 
 from . import common
-from .nanogpt_loop import FusedGPT
+from .nanogpt_loop import FusedGPT, crops
 
 
 def own_loss(config: Config, where: Path, name: str) -> float:
@@ -38,13 +37,12 @@ def own_loss(config: Config, where: Path, name: str) -> float:
     return math.nan if loss is None else loss
 
 
-def groups_of(model: nn.Module) -> Iterator[dict[str, object]]:
-    """Matrices, drawn as nanoGPT draws them, decay; gains do not."""
-    residual = 0.02 / math.sqrt(2 * sum(name.endswith("out.weight") for name, _ in model.named_parameters()))
+def draw(model: nn.Module, layers: int) -> None:
+    """The matrices as nanoGPT draws them."""
+    residual = 0.02 / math.sqrt(2 * layers)
     for name, parameter in model.named_parameters():
         if parameter.ndim > 1:
             nn.init.normal_(parameter, std=residual if name.endswith(("out.weight", "down.weight")) else 0.02)
-        yield {"params": [parameter], "weight_decay": 0.1 if parameter.ndim > 1 else 0.0}
 
 
 def other_rate(step: int, config: Config) -> float:
@@ -60,14 +58,15 @@ def other_rate(step: int, config: Config) -> float:
 def other_loss(config: Config, prepared: Prepared) -> float:
     torch.manual_seed(config.training.seed)
     model = FusedGPT(config.model, prepared.tokenizer.vocab_size)
-    optimizer = torch.optim.AdamW(groups_of(model), lr=1.0, betas=(0.9, 0.99))
+    draw(model, config.model.n_layer)
+    decay = [{"params": [p], "weight_decay": 0.1 if p.ndim > 1 else 0.0} for p in model.parameters()]  # gains do not
+    optimizer = torch.optim.AdamW(decay, lr=1.0, betas=(0.9, 0.99))
     text, length = torch.from_numpy(prepared.train.tokens).long(), config.model.seq_len
     for step in range(config.training.max_steps or 0):
         for group in optimizer.param_groups:
             group["lr"] = other_rate(step, config)
-        begins = torch.randint(len(text) - length - 1, (config.training.batch_size,))
-        windows = torch.stack([text[i : i + length + 1] for i in begins])
-        loss = cross_entropy(model(windows[:, :-1]), windows[:, 1:]) / windows[:, 1:].numel()
+        inputs, targets = crops(text, config.training.batch_size, length)
+        loss = cross_entropy(model(inputs), targets) / targets.numel()
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

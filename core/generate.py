@@ -90,7 +90,7 @@ def generate(
     room = prompt_room(loaded.model.config.seq_len, config.max_new_tokens)
     turn = Turn(question, context=context)
     prompt = encode_prompt(turn, loaded.tokenizer, template, room, history)
-    yield from stream(loaded.model, loaded.tokenizer, prompt, config, seed=seed, top=top, on=template.endless)
+    yield from stream(loaded.model, loaded.tokenizer, prompt, config, seed=seed, top=top, endless=template.endless)
 
 
 def prompt_room(seq_len: int, max_new_tokens: int) -> int:
@@ -116,12 +116,12 @@ def stream(
     *,
     seed: int | None = None,
     top: int = 0,
-    on: bool = False,
+    endless: bool = False,
 ) -> Iterator[Token | Answer]:
     """Generate from token ids; see ``generate``. Uses its own random generator, never torch's global one.
 
-    An answer ends where the context is full. With ``on`` it goes on from the last half of it, as often as it takes: a
-    text need not know its beginning, where an answer without its question would be none.
+    An answer ends where the context is full. An ``endless`` text goes on from the last half of it, as often as it
+    takes: it need not know its beginning, where an answer without its question would be none.
     """
     device = next(model.parameters()).device
     generator = torch.Generator()
@@ -130,10 +130,9 @@ def stream(
     else:
         generator.manual_seed(seed % 2**63)
     full = model.config.seq_len
-    limit = config.max_new_tokens if on else min(config.max_new_tokens, full - len(prompt) + 1)
+    limit = config.max_new_tokens if endless else min(config.max_new_tokens, full - len(prompt) + 1)
     capacity = min(full, len(prompt) + limit)
     cache = Cache.empty(model, 1, capacity)
-    seen = 0  # tokens in the cache
     never, without_end = forbidden_tokens(tokenizer)
     text = AnswerText(tokenizer, config.stop, config.trim_leading)
     used: list[int] = []
@@ -144,15 +143,13 @@ def stream(
     fast: Decoder | None = None
     none_used = torch.zeros(0, dtype=torch.long)
     for count in range(limit):
-        if seen == full:
+        if (fast or cache).length == full:
             pending = torch.tensor([[*prompt, *used][-(full // 2) :]], device=device)
-            cache, fast, seen = Cache.empty(model, 1, capacity), None, 0
+            cache, fast = Cache.empty(model, 1, capacity), None
         if fast is not None:
             logits = fast.logits(used[-1])
-            seen += 1
         else:
             logits = model.logits(model(pending, cache)[0, -1]).float().cpu()
-            seen += pending.shape[1]
             fast = Decoder(model, cache) if Decoder.fits(model, cache) else None
         too_short = count < config.min_new_tokens or text.empty
         allowed = logits + (without_end if too_short else never)
@@ -249,7 +246,7 @@ def _greedy_rows(model: GPT, tokenizer: Tokenizer, prompts: list[list[int]], con
     room = -(-(width + CACHE_STEP) // CACHE_STEP) * CACHE_STEP  # whole steps: fewer shapes of products
     cache = Cache.empty(model, len(prompts), min(room, width + limit))
     cache.hidden_keys = padding if padded else None
-    never, _ = forbidden_tokens(tokenizer, device)
+    never, without_end = forbidden_tokens(tokenizer, device)
     texts = [AnswerText(tokenizer, config.stop, config.trim_leading) for _ in prompts]
     rows = list(range(len(prompts)))  # in the batch, some of which may have ended
     ended: set[int] = set()
@@ -266,7 +263,7 @@ def _greedy_rows(model: GPT, tokenizer: Tokenizer, prompts: list[list[int]], con
         logits += never
         short = [i for i, row in enumerate(rows) if count < config.min_new_tokens or texts[row].empty]
         if short:
-            logits[short, tokenizer.eos] = float("-inf")
+            logits[short] += without_end
         chosen = logits.max(dim=-1).indices.tolist()  # argmax takes twice as long
         for row, token in zip(rows, chosen, strict=True):
             if row in ended:

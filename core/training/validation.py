@@ -69,8 +69,8 @@ def sample(trainer: Trainer) -> Iterator[Event]:
     trainer.sampled_step = progress.step
     prompt, seed = _prompt(trainer, config.data.start_context), config.training.seed + progress.epoch
     trainer.model.eval()
-    on = trainer.prepared.template.endless
-    written = stream(trainer.model, trainer.prepared.tokenizer, prompt, config.sampling, seed=seed, on=on)
+    endless = trainer.prepared.template.endless
+    written = stream(trainer.model, trainer.prepared.tokenizer, prompt, config.sampling, seed=seed, endless=endless)
     text = "".join(item.text for item in written if isinstance(item, Answer))
     trainer.model.train()
     yield Sample(progress.step, progress.epoch, config.data.start_context, text)

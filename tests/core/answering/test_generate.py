@@ -358,7 +358,7 @@ def test_a_text_goes_on_where_the_context_is_full(
     """Each token is the one that the model finds likeliest after what it still sees."""
     model = make_model(words.vocab_size, seq_len=16, position=position).to(dtype)
     settings = config(max_new_tokens=45, min_new_tokens=45, trim_leading=False)
-    tokens, end = run(model, words, settings, on=True)
+    tokens, end = run(model, words, settings, endless=True)
     assert (end.tokens, end.stop_reason, end.prompt_tokens) == (45, "length", 1)
     written = [words.bos, *(token.id for token in tokens if token.id >= 0)]
     _never, without_end = forbidden_tokens(words)
