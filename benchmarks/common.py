@@ -191,11 +191,11 @@ def rate_of(step: Step, steps: int) -> Side:
     return side
 
 
-def own_step(config: Config, prepared: Prepared, where: Path) -> Step:
-    """The engine's own training step on its own batches. Tokens that rows share are computed once and counted for each
-    row, as the other side has to compute them: loss and gradient are the same."""
+def own_step(config: Config, prepared: Prepared, where: Path, batches: Iterator[Rows] | None = None) -> Step:
+    """The engine's own training step, on its own batches where none are given. Tokens that rows share are computed once
+    and counted for each row, as the other side has to compute them: loss and gradient are the same."""
     trainer = ready_trainer(config, Run(where / "run"), prepared)
-    batches = batches_of(prepared, config.training.batch_size)
+    batches = batches or batches_of(prepared, config.training.batch_size)
     tokens = tokens_alone(prepared.train)
 
     def step() -> int:
@@ -211,11 +211,33 @@ def tokens_alone(data: Dataset) -> npt.NDArray[np.int64]:
     """(rows,) tokens predicted in each row, in one with branches the sum over rows that have each alone."""
     found = data.lengths.astype(np.int64) - 1
     if data.branches is not None:
+        counts = branches_in(data)
         for number, (begin, length) in enumerate(zip(data.starts, data.lengths, strict=True)):
-            branches = data.branches[begin : begin + length]
-            common, count = int((branches == 0).sum()), max(1, int(branches.max()))
-            found[number] = length - common + count * (common - 1)
+            common = int((data.branches[begin : begin + length] == 0).sum())
+            found[number] = length - common + counts[number] * (common - 1)
     return found
+
+
+def branches_in(data: Dataset) -> npt.NDArray[np.int64]:
+    """(rows,) how many rows each of them was before they were joined."""
+    if data.branches is None:
+        return np.ones(len(data), dtype=np.int64)
+    return np.maximum(1, np.maximum.reduceat(data.branches, data.starts)).astype(np.int64)
+
+
+def full_rows(prepared: Prepared, together: int, count: int) -> Iterator[tuple[Rows, Rows]]:
+    """Batch after batch of ``count`` rows, ``together`` joined in each: their numbers, and those of the same rows where
+    each stands by itself (``alone``)."""
+    counts = branches_in(prepared.train)
+    first = np.cumsum(counts) - counts
+    order = np.random.default_rng(42).permutation(np.flatnonzero(counts == together))
+    many = count // together
+    if not 0 < many <= len(order):
+        raise SystemExit(f"steps of {count} rows: the corpus has {len(order)} times {together} that can be joined")
+    while True:
+        for begin in range(0, len(order) - many + 1, many):
+            joined = order[begin : begin + many]
+            yield joined, (first[joined][:, None] + np.arange(together)).ravel()
 
 
 def training_data(config: Config, where: Path) -> Prepared:

@@ -3,12 +3,14 @@ for an attention whose mask is added by hand, logits for every place, rows in mi
 
 ``python -m benchmarks.seed_loop --recipe teacher`` (or reader, or reader-100m) prints real tokens a second of both,
 those that rows share counted for each. ``--data FILE`` trains on other rows; ``--together 1`` computes each row by
-itself here too. Both sides take AdamW; ``--optimizer muon`` is what the first two recipes have.
+itself here too; ``--rows 8`` makes a step of both sides one of the same so many rows. Both sides take AdamW;
+``--optimizer muon`` is what the first two recipes have.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -88,19 +90,22 @@ class PlainGPT(nn.Module):
         return F.linear(self.norm(x), self.embed.weight)
 
 
-def plain_step(config: Config, prepared: Prepared) -> common.Step:
+def plain_step(config: Config, prepared: Prepared, steps: Iterator[common.Rows] | None = None) -> common.Step:
+    """A step of ``ACCUMULATION``, on the rows of ``steps`` where these are given."""
     model = PlainGPT(config.model, prepared.tokenizer.vocab_size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, weight_decay=0.1)
     micro, times = ACCUMULATION.get(config.recipe, (4, 4))
-    batches = common.random_batches(prepared, micro)
+    steps = steps or common.random_batches(prepared, micro * times)
 
     def step() -> int:
         tokens = 0
-        for _ in range(times):
-            inputs, targets, real = common.padded(prepared, next(batches), PAD_TO)
+        rows = next(steps)
+        parts = [rows[begin : begin + micro] for begin in range(0, len(rows), micro)]
+        for part in parts:
+            inputs, targets, real = common.padded(prepared, part, PAD_TO)
             logits = model(inputs)
             loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
-            (loss / times).backward()
+            (loss / len(parts)).backward()
             tokens += real
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -113,14 +118,20 @@ def plain_step(config: Config, prepared: Prepared) -> common.Step:
 def main(arguments: list[str] | None = None) -> None:
     chosen = common.options(
         __doc__, rounds=3, steps=4, arguments=arguments,
-        add={"recipe": "teacher", "optimizer": "adamw", "data": "", "together": ""},
+        add={"recipe": "teacher", "optimizer": "adamw", "data": "", "together": "", "rows": ""},
     )  # fmt: skip
     config = common.training_of(chosen)
     if chosen.given.data:
         config = config.update({"data.train": chosen.given.data, "data.valid": None, "data.duplicates": "keep"})
     with common.folder() as where:
         prepared = common.training_data(config, where)
-        own, plain = common.own_step(config, prepared, where), plain_step(*common.alone(config, prepared, where))
+        mine = theirs = None
+        if chosen.given.rows:
+            given = prepared, config.data.questions_together, int(chosen.given.rows)
+            mine = (joined for joined, _ in common.full_rows(*given))
+            theirs = (single for _, single in common.full_rows(*given))
+        own = common.own_step(config, prepared, where, mine)
+        plain = plain_step(*common.alone(config, prepared, where), theirs)
         sides = {"gpt-tui": common.rate_of(own, chosen.steps), "plain loop": common.rate_of(plain, chosen.steps)}
         found = common.take_turns(sides, chosen.rounds)
         common.tell(f"training, {config.recipe}", found, "real tokens/s", chosen)

@@ -44,6 +44,22 @@ def test_seed_loop(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     both_ran(run("seed_loop", capsys, "--recipe", recipe), "plain loop")
 
 
+def test_seed_loop_on_the_same_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    both_ran(run("seed_loop", capsys, "--recipe", "reader", "--together", "2", "--rows", "4"), "plain loop")
+
+
+def test_joined_rows_are_found_again_by_themselves(tmp_path: Path) -> None:
+    common = importlib.import_module("benchmarks.common")
+    config = common.config_of("reader", common.options(None, arguments=["--tiny"]))
+    config = config.update({"data.questions_together": 4})
+    joined = common.training_data(config, tmp_path)
+    _, single = common.alone(config, joined, tmp_path)
+    assert int(common.branches_in(joined.train).sum()) == len(single.train)
+    rows, alone = next(common.full_rows(joined, 4, 8))
+    assert (len(rows), len(alone)) == (2, 8)
+    assert common.tokens_alone(joined.train)[rows].sum() == common.tokens_alone(single.train)[alone].sum()
+
+
 def test_nanogpt_loop(capsys: pytest.CaptureFixture[str]) -> None:
     both_ran(run("nanogpt_loop", capsys), "nanoGPT's loop")
 
