@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import columns
 from .cache import Cache
 from .model import GPT, MLP, Attention, Block, RMSNorm, ScaleNorm, TokenEmbedding
 from .quantize import Int8Embedding, Int8Linear, vector_product
@@ -49,9 +50,18 @@ def product_of(module: nn.Module) -> Product:
         return lambda x, factor, out: out.copy_(module((x * factor)[None])[0])
     weight: Tensor = module.weight
     bias: Tensor | None = module.bias
+    if columns.lies_by_columns(weight):
+        sums = columns.vector_product(weight)
+        if bias is None:
+            return lambda x, factor, out: torch.mul(sums(x), factor, out=out)
+        return lambda x, factor, out: torch.add(bias, sums(x), alpha=factor, out=out)
     if bias is None:
         return lambda x, factor, out: torch.addmv(out, weight, x, beta=0, alpha=factor, out=out)
     return lambda x, factor, out: torch.addmv(bias, weight, x, alpha=factor, out=out)
+
+
+def _vocabulary_product(weight: Tensor) -> Callable[[Tensor], Tensor]:
+    return columns.vector_product(weight) if columns.lies_by_columns(weight) else weight.mv
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -124,9 +134,8 @@ class Decoder:
         self._room = _Room(c)
         self._norm = norm_of(model.norm)
         self._layers = [_Layer(block, self._room) for block in model.blocks]  # type: ignore[arg-type]
-        self._output = model.embed.weight if isinstance(model.embed, TokenEmbedding) else None
-        if model.head is not None:
-            self._output = model.head.weight if isinstance(model.head, nn.Linear) else None
+        output = model.embed if model.head is None else model.head
+        self._output = _vocabulary_product(output.weight) if isinstance(output, (TokenEmbedding, nn.Linear)) else None
         # All layers in one tensor: what they read and write of it is cut out once for a token, not once for a layer.
         self._memory = torch.cat([cache.keys[:, 0], cache.values[:, 0]], dim=1)
         self._keys = self._memory[:, : c.kv_heads].transpose(2, 3)
@@ -172,5 +181,5 @@ class Decoder:
         self.length += 1
         hidden, factor = self._norm(x, self._room.normal)
         if self._output is not None:
-            return torch.mv(self._output, hidden).mul_(factor)
+            return self._output(hidden).mul_(factor)
         return model.logits((hidden * factor)[None])[0]

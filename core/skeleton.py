@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from .columns import empty_matrix
 from .model import GPT
 from .schema import ModelConfig
 
@@ -15,14 +16,14 @@ def skeleton(config: ModelConfig, vocab_size: int) -> GPT:
 
 
 def unfilled_model(config: ModelConfig, vocab_size: int) -> GPT:
-    """A model into which saved weights are to be put.
+    """A model into which saved weights are to be put, for answering; its matrices lie as this processor likes them.
 
     Making it draws nothing from torch's global generator: a training in another thread may be using that for its
     dropout at this very moment, and would not be repeatable any more.
     """
     model = skeleton(config, vocab_size)
     # ``to_empty`` would do, and import sympy for it: 34 MB and 0.3 s.
-    room = {name: torch.empty(tensor.shape, dtype=tensor.dtype) for name, tensor in model.state_dict().items()}
+    room = {name: empty_matrix(tensor.shape, tensor.dtype) for name, tensor in model.state_dict().items()}
     model.load_state_dict(room, assign=True)
     return model
 

@@ -27,11 +27,12 @@ def model_in(form: str, config: Config, vocab_size: int) -> GPT:
     model = GPT(config.model, vocab_size).init_weights(config.training.seed).eval()
     if form == "bf16":
         return model.to(torch.bfloat16)
+    ready = unfilled_model(config.model, vocab_size)
     if form == "int8":
-        small = unfilled_model(config.model, vocab_size)
-        load_quantized(small, quantize_weights(model, model.state_dict()))
-        return small.eval()
-    return model
+        load_quantized(ready, quantize_weights(model, model.state_dict()))
+    else:
+        ready.load_state_dict(model.state_dict())
+    return ready.eval()
 
 
 def endless(new_tokens: int) -> SamplingConfig:
