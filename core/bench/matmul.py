@@ -31,6 +31,6 @@ def shape_rate(shape: tuple[int, int, int], dtype: torch.dtype, repeats: int = R
 
 
 @torch.inference_mode()
-def peak_rate(dtype: torch.dtype, shapes: tuple[tuple[int, int, int], ...] = SHAPES) -> float:
+def peak_rate(dtype: torch.dtype, shapes: tuple[tuple[int, int, int], ...] = SHAPES, repeats: int = REPEATS) -> float:
     """The fastest of ``shapes``, in operations per second."""
-    return max(shape_rate(shape, dtype) for shape in shapes)
+    return max(shape_rate(shape, dtype, repeats) for shape in shapes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from .matmul import SHAPES, peak_rate
 
 #: Of a step. 'data' is the batch made from rows; 'logging' the line of metrics.jsonl, shared by the steps it is for.
 PARTS = ("data", "forward", "backward", "optimizer", "logging")
+TURNS = 8
+"""How often, about, what is measured beside a training has its turn."""
 FLOPS_PER_PARAMETER = 6
 """A token's forward and backward pass: 2 + 4 operations a parameter (Kaplan et al. 2020); attention not counted."""
 
@@ -92,10 +94,12 @@ def ready_trainer(config: Config, run: Run, prepared: Prepared) -> Trainer:
     return trainer
 
 
-def measure_steps(trainer: Trainer, recorder: Recorder, steps: int, warm: int) -> dict[str, Any]:
+def measure_steps(
+    trainer: Trainer, recorder: Recorder, steps: int, warm: int, between: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
     """Run ``warm`` and then ``steps`` steps of a trainer and say what one costs, as medians over the steps.
 
-    ``recorder`` takes the lines that a training would log.
+    ``recorder`` takes the lines that a training would log; ``between`` is called before some of the steps that count.
     """
     clock = Clock()
     loss_of = trainer.loss_of
@@ -121,6 +125,8 @@ def measure_steps(trainer: Trainer, recorder: Recorder, steps: int, warm: int) -
         if number and number % per_epoch == 0:
             order = epoch_order(rows.lengths, training.batch_size, training.seed, number // per_epoch)
         places.clear()
+        if number >= warm and (number - warm) % max(1, steps // TURNS) == 0:
+            between()
         clock.start()
         result = trainer.step(order[number % per_epoch], training.lr)
         trainer.progress.step += 1
@@ -158,8 +164,8 @@ def measure_training(
 ) -> dict[str, Any]:
     """One recipe's training on this machine: rate, MFU, seconds by part, highest memory of this process.
 
-    The machine's peak is measured before and after the steps, so that a machine that slows down slows both; of the
-    two the higher counts.
+    The machine's peak is measured again and again between the steps, so that an hour in which it is slow slows both;
+    the median of these counts.
     """
     begin = time.perf_counter()
     prepared = prepared_data(config, cache)
@@ -168,11 +174,11 @@ def measure_training(
     run.path.mkdir(parents=True, exist_ok=True)
     trainer = ready_trainer(config, run, prepared)
     dtype = DTYPES[trainer.dtype_name]
-    peaks = [peak_rate(dtype, shapes)]
+    peaks: list[float] = []
     with Recorder(run) as recorder:
-        found = measure_steps(trainer, recorder, steps, warm)
+        found = measure_steps(trainer, recorder, steps, warm, lambda: peaks.append(peak_rate(dtype, shapes, 3)))
     memory = machine.peak_memory()
-    peaks.append(peak_rate(dtype, shapes))
+    peak = statistics.median(peaks)
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     return {
         "recipe": config.recipe,
@@ -181,7 +187,7 @@ def measure_training(
         "threads": trainer.threads,
         "prepare_seconds": ready,
         **found,
-        "peak_gflops": max(peaks) / 1e9,
-        "mfu": model_flops_utilization(parameters, found["tokens_per_second"], max(peaks)),
+        "peak_gflops": peak / 1e9,
+        "mfu": model_flops_utilization(parameters, found["tokens_per_second"], peak),
         "peak_memory_bytes": memory,
     }
