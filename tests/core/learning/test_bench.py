@@ -61,6 +61,15 @@ def test_the_clock_does_not_change_the_training(lab: Any) -> None:
     assert [line["grad_norm"] for line in timed] == norms
 
 
+def test_what_is_measured_beside_has_its_turns_among_the_steps_that_count(lab: Any) -> None:
+    trainer = steps.ready_trainer(lab.config(), lab.run("bench"), steps.prepared_data(lab.config(), lab.folder))
+    lab.run("bench").path.mkdir()
+    at: list[int] = []
+    with Recorder(lab.run("bench")) as recorder:
+        steps.measure_steps(trainer, recorder, steps=16, warm=3, between=lambda: at.append(trainer.progress.step))
+    assert at == list(range(3, 19, 16 // steps.TURNS))
+
+
 @pytest.mark.parametrize("prompt_loss", [0.0, 0.3])
 def test_a_training_measured(lab: Any, prompt_loss: float) -> None:
     config = lab.config({"training.micro_batch": 2, "training.prompt_loss": prompt_loss})
