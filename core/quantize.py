@@ -153,8 +153,8 @@ def is_quantized(weights: Mapping[str, Tensor]) -> bool:
 
 
 def load_quantized(model: GPT, weights: Mapping[str, Tensor]) -> None:
-    """Put the tensors of an int8 checkpoint into a fresh model. Raises ``KeyError`` or ``ValueError`` if they
-    do not fit its shapes."""
+    """Put the tensors of an int8 checkpoint into a model, which needs no numbers of its own (``skeleton``). Raises
+    ``KeyError`` or ``ValueError`` if they do not fit its shapes."""
     rest = dict(weights)
     for name, module in list(model.named_modules()):
         if name != "embed" and not isinstance(module, nn.Linear):
@@ -171,7 +171,9 @@ def load_quantized(model: GPT, weights: Mapping[str, Tensor]) -> None:
             replacement = Int8Embedding(values, scale)
         parent, _, leaf = name.rpartition(".")
         setattr(model.get_submodule(parent), leaf, replacement)
-    missing, unexpected = model.load_state_dict(rest, strict=False)
+    missing, unexpected = model.load_state_dict(
+        {name: tensor.float() for name, tensor in rest.items()}, strict=False, assign=True
+    )
     own = {name for name, _ in model.named_parameters()}
     if unexpected or own & set(missing):
         raise ValueError(f"tensors that do not fit: {', '.join([*unexpected, *sorted(own & set(missing))][:4])}")

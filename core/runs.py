@@ -206,16 +206,17 @@ class LoadedModel:
 def load_model(folder: Path) -> LoadedModel:
     """Load a verified checkpoint folder for use. Raises ``CheckpointError``."""
     from .quantize import is_quantized, load_quantized
-    from .skeleton import unfilled_model
+    from .skeleton import skeleton, unfilled_model
 
     state, weights, _ = checkpoint.load(folder)
     try:
         config = Config.from_dict(state["config"])
         tokenizer = Tokenizer.load(folder / "tokenizer.json")
-        model = unfilled_model(config.model, tokenizer.vocab_size)
         if is_quantized(weights):
+            model = skeleton(config.model, tokenizer.vocab_size)
             load_quantized(model, weights)
         else:
+            model = unfilled_model(config.model, tokenizer.vocab_size)
             model.load_state_dict(weights)
         step = int(state.get("step", 0))
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as problem:

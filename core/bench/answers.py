@@ -15,7 +15,7 @@ from ..generate import Answer, stream
 from ..model import GPT
 from ..quantize import load_quantized, quantize_weights
 from ..schema import SamplingConfig
-from ..skeleton import unfilled_model
+from ..skeleton import skeleton, unfilled_model
 from ..tokenizer import Tokenizer
 from .steps import prepared_data
 
@@ -27,10 +27,11 @@ def model_in(form: str, config: Config, vocab_size: int) -> GPT:
     model = GPT(config.model, vocab_size).init_weights(config.training.seed).eval()
     if form == "bf16":
         return model.to(torch.bfloat16)
-    ready = unfilled_model(config.model, vocab_size)
     if form == "int8":
+        ready = skeleton(config.model, vocab_size)
         load_quantized(ready, quantize_weights(model, model.state_dict()))
     else:
+        ready = unfilled_model(config.model, vocab_size)
         ready.load_state_dict(model.state_dict())
     return ready.eval()
 
