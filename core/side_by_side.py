@@ -14,6 +14,8 @@ from typing import TypeVar
 
 import torch
 
+from .threads import release_threads
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -32,6 +34,7 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> Itera
     if threads < WORKERS:
         yield from map(work, items)
         return
+    release_threads()
     pool = ThreadPoolExecutor(WORKERS, "side-by-side", torch.set_num_threads, (threads // WORKERS,))
     try:
         yield from pool.map(work, items)

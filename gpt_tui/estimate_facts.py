@@ -17,7 +17,7 @@ from typing import Any
 from core.config import Config, load_config
 from core.errors import DataError, UserError
 from core.events import Event, Started, Step, from_json
-from core.machine import fast_dtype, usable_cores
+from core.machine import fast_dtype
 from core.records import Record, find_data, read_records
 from core.storage import open_regular
 from core.template import TEMPLATES
@@ -169,24 +169,26 @@ def _events(lines: Any) -> Iterator[Event]:
 def measure_machine(threads: int | None = None) -> Machine:
     """Matrix products a second in fp32 and bf16, and one pass over numbers: some 0.2 s.
 
-    To be called only while nothing is trained: it sets torch's number of threads, as a training does.
+    To be called only while nothing is trained: both would be slower.
     """
     import torch
 
-    torch.set_num_threads(threads or usable_cores())
+    from core.threads import borrowed_threads
+
     flops: dict[str, float] = {}
-    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        left = torch.ones(512, 256, dtype=dtype)
-        right = torch.ones(256, 1024, dtype=dtype)
-        try:
-            seconds = _fastest(lambda a=left, b=right: torch.mm(a, b))
-        except RuntimeError:  # a build of torch without bf16 products
-            flops[name] = flops["fp32"]
-            continue
-        flops[name] = 2.0 * 512 * 256 * 1024 / seconds
-    numbers = torch.ones(512, 1024)
-    element = _fastest(lambda: torch.nn.functional.silu(numbers)) / numbers.numel()
-    return Machine(flops, element, fast_dtype())
+    with borrowed_threads(threads):
+        for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+            left = torch.ones(512, 256, dtype=dtype)
+            right = torch.ones(256, 1024, dtype=dtype)
+            try:
+                seconds = _fastest(lambda a=left, b=right: torch.mm(a, b))
+            except RuntimeError:  # a build of torch without bf16 products
+                flops[name] = flops["fp32"]
+                continue
+            flops[name] = 2.0 * 512 * 256 * 1024 / seconds
+        numbers = torch.ones(512, 1024)
+        element = _fastest(lambda: torch.nn.functional.silu(numbers)) / numbers.numel()
+        return Machine(flops, element, fast_dtype())
 
 
 def _fastest(work: Any) -> float:

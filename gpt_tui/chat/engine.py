@@ -6,6 +6,7 @@ Every function here runs in the answering thread, and torch is imported there on
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -105,8 +106,8 @@ class ModelEngine:
         from core.runs import load_model
         from core.skeleton import count_parameters
 
-        self._take_threads()
-        loaded = self._live_model() if choice.live else load_model(self._folder(choice, verify=True))
+        with self._threads():
+            loaded = self._live_model() if choice.live else load_model(self._folder(choice, verify=True))
         facts = Facts(
             loaded.step,
             "int8" if isinstance(loaded.model.embed, Int8Embedding) else "fp32",
@@ -119,28 +120,28 @@ class ModelEngine:
     def ask(self, voice: Voice, question: Question) -> Iterator[Piece | Ending]:
         from core.generate import Token, generate
 
-        self._take_threads()
         loaded: LoadedModel = voice.model
         items = generate(
             loaded, question.text, question.sampling,
             history=question.history, seed=question.seed, top=question.alternatives,
         )  # fmt: skip
-        for item in items:
-            if isinstance(item, Token):
-                raw = loaded.tokenizer.token_bytes(item.id) if item.id >= 0 and "\ufffd" in item.text else b""
-                yield Piece(item.text, item.shown, item.p, item.top, raw)
-            else:
-                yield Ending(
-                    item.text, item.stop_reason, item.stop, item.tokens, item.tokens_per_second, item.prefill_seconds
-                )
+        with self._threads():
+            for item in items:
+                if isinstance(item, Token):
+                    raw = loaded.tokenizer.token_bytes(item.id) if item.id >= 0 and "\ufffd" in item.text else b""
+                    yield Piece(item.text, item.shown, item.p, item.top, raw)
+                else:
+                    yield Ending(
+                        item.text, item.stop_reason, item.stop,
+                        item.tokens, item.tokens_per_second, item.prefill_seconds,
+                    )  # fmt: skip
 
-    def _take_threads(self) -> None:
-        """torch counts its threads per calling thread: this never reaches into the training."""
-        import torch
+    def _threads(self) -> AbstractContextManager[None]:
+        """All that the process may use, or one beside a training; none stays when the answer is over, or a training
+        that begins later would take a third longer."""
+        from core.threads import borrowed_threads
 
-        from core.machine import usable_cores
-
-        torch.set_num_threads(1 if self._is_training() else usable_cores())
+        return borrowed_threads(1 if self._is_training() else None)
 
     @staticmethod
     def _folder(choice: Choice, *, verify: bool) -> Path:

@@ -48,6 +48,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         loaded = load_model(args)
 
+        from core.threads import release_threads
+
+        release_threads()  # this thread computes no more, another one answers
+
         from ..serve.api import make_app
         from ..serve.server import Server
         from ..serve.worker import Worker
