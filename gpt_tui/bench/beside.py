@@ -1,4 +1,8 @@
-"""The same training with the screen and without: what the app takes away from a step."""
+"""The same training with the screen and without: what the app takes away from a step.
+
+The app is used as people use it: opened, its settings looked at – which measures the machine, in a thread that lives on
+– and then started.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.config import load_config
 from core.errors import RunError
+from core.yamlio import dump_yaml
 
-from .launch import LONGEST, PROGRAM, TERMINAL, environment
+from .launch import FIRST_PAINT, LONGEST, PROGRAM, TERMINAL, environment
 from .terminal import Terminal
 
 #: A training that does nothing but step: both sides have the rest too, but not at the same moments.
@@ -20,6 +26,8 @@ PLAIN = (
     "data.verify_rows=0", "training.int8=false", "training.figures=false",
 )  # fmt: skip
 SIDES = ("headless", "app")
+#: Keys: to the tab of the settings, and F5, which starts from there.
+SETTINGS, START = "2", "\x1b[15~"
 WARM_LINES = 4  # lines of metrics.jsonl at the beginning that do not count
 
 
@@ -44,16 +52,29 @@ def train_headless(arguments: list[str], home: Path) -> None:
         raise RunError("{what}: the measurement failed: {reason}", what="train", reason="".join(reason))
 
 
-def train_in_app(arguments: list[str], home: Path, metrics: Path, most: float) -> None:
-    """The app stays open after the training: wait for the end in the record, then close it."""
-    terminal = Terminal([*PROGRAM, *arguments], home, environment(home))
+def train_in_app(recipe: str, steps: int, home: Path, runs: Path, most: float) -> Path:
+    """The run's record. The app stays open after the training: wait for the end in the record, then close it."""
+    runs.mkdir()
+    config = load_config(recipe, overrides=[*PLAIN, f"training.max_steps={steps}"])
+    (runs / "config.yaml").write_text(dump_yaml(config.to_dict()), encoding="utf-8")
+    terminal = Terminal([*PROGRAM, "--runs-dir", str(runs)], runs, environment(home))
     try:
-        while '"kind": "finished"' not in _tail(metrics):
-            if time.perf_counter() - terminal.started > most or terminal.process.poll() is not None:
-                raise RunError("{what}: the measurement failed: {reason}", what="gpt-tui train", reason="no end")
-            terminal.read(0.25)
+        # How long the steps will take stands there once the machine has been measured: there are no runs to go by.
+        for text, keys in ((FIRST_PAINT, SETTINGS), (f" for {steps:,} steps", START)):
+            if terminal.seconds_until(text, LONGEST) is None:
+                raise _failed(f"no {text!r} on the screen")
+            terminal.write(keys)
+        begin = time.perf_counter()
+        while not (found := list(runs.glob("*/metrics.jsonl"))) or '"kind": "finished"' not in _tail(found[0]):
+            if time.perf_counter() - begin > most or not terminal.read(0.25):
+                raise _failed("no end")
     finally:
         terminal.close()
+    return found[0]
+
+
+def _failed(reason: str) -> RunError:
+    return RunError("{what}: the measurement failed: {reason}", what="gpt-tui", reason=reason)
 
 
 def _tail(path: Path) -> str:
@@ -76,14 +97,13 @@ def measure_beside(home: Path, runs: Path, recipe: str, *, steps: int, pairs: in
     for number in range(pairs):
         order = SIDES if TERMINAL else SIDES[:1]
         for side in order if number % 2 == 0 else order[::-1]:
-            run = f"{side}-{number}"
-            arguments = train_arguments(recipe, steps, runs, run)
             if side == "app":
-                train_in_app(arguments, home, runs / run / "metrics.jsonl", LONGEST + 5.0 * steps)
+                metrics = train_in_app(recipe, steps, home, home / f"app-{number}", LONGEST + 5.0 * steps)
             else:
-                name = run
-                train_headless(arguments, home)
-            found[side].append(step_seconds(runs / run / "metrics.jsonl"))
+                name = f"headless-{number}"
+                train_headless(train_arguments(recipe, steps, runs, name), home)
+                metrics = runs / name / "metrics.jsonl"
+            found[side].append(step_seconds(metrics))
     headless = statistics.median(found["headless"])
     app = statistics.median(found["app"]) if found["app"] else None
     return {

@@ -45,6 +45,10 @@ class Terminal:
         self.output += piece
         return bool(piece)
 
+    def write(self, keys: str) -> None:
+        """As if they were typed."""
+        os.write(self.master, keys.encode())
+
     def seconds_until(self, text: str, most: float) -> float | None:
         """Seconds from the start until ``text`` was written; None if it was not within ``most``."""
         wanted = text.encode()
