@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from gpt_tui import step_cost
 from gpt_tui.estimate_facts import gather, look_at_data, look_at_runs, measure_machine
 from gpt_tui.estimates import Facts, KnownRun, Sample, bytes_per_token, estimate, guess_corpus, sample_key
 from gpt_tui.step_cost import Corpus, Machine, count_parameters, dtype_of, memory, step_flops, step_seconds
+
+from ..torch_team import TEAM, counts_teams, more_than, threads_before
 
 TEACHER = load_config("teacher")
 STEPS = TEACHER.training.max_steps or 0
@@ -305,6 +308,15 @@ def test_measuring_gives_numbers() -> None:
     assert all(math.isfinite(rate) and rate > 1e6 for rate in machine.flops.values())
     assert 0 < machine.element < 1e-3
     assert machine.fast in ("fp32", "bf16")
+
+
+@counts_teams
+def test_measuring_leaves_no_threads_behind() -> None:
+    """A training that begins afterwards would take a third longer."""
+    before = threads_before()
+    with ThreadPoolExecutor(1) as lives_on:
+        lives_on.submit(measure_machine, TEAM).result(60)
+        assert more_than(before, 1) == 1
 
 
 def test_estimating_needs_no_torch() -> None:

@@ -14,6 +14,8 @@ from core.schema import SamplingConfig
 from core.side_by_side import WORKERS, side_by_side
 from core.tokenizer import Tokenizer
 
+from ...torch_team import TEAM, compute, counts_teams, more_than, threads_before
+
 
 @pytest.fixture
 def threads() -> Iterator[Callable[[int], None]]:
@@ -35,6 +37,16 @@ def test_two_at_the_same_time_in_order(threads: Callable[[int], None]) -> None:
     assert list(side_by_side(work, range(6))) == [0, 1, 4, 9, 16, 25]
     assert used == [2] * 6
     assert torch.get_num_threads() == 4
+
+
+@counts_teams
+def test_no_idle_team_beside_them(threads: Callable[[int], None]) -> None:
+    before, found = threads_before(), list[int]()
+    threads(TEAM)
+    compute()
+    for _ in side_by_side(lambda _: found.append(more_than(before, 1)), [1]):
+        pass
+    assert found == [1]
 
 
 def test_one_thread_takes_one_after_the_other(threads: Callable[[int], None]) -> None:
