@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -82,3 +83,34 @@ def test_a_build_without_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch, "embedding_bag", missing)
     assert columns.faster.__wrapped__() is False
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, rounds: list[tuple[float, float]]) -> tuple[bool, int]:
+    """What ``faster`` makes of rounds that take so many ms by rows and by columns, and how many it looked at."""
+    ends = iter([0.0, *itertools.accumulate(time for pair in rounds for time in pair)])
+    now, reads = [next(ends)], [0]
+
+    def clock() -> float:
+        if reads[0] % 2:  # the end of a measurement
+            now[0] = next(ends)
+        reads[0] += 1
+        return now[0] / 1e3
+
+    monkeypatch.setattr(columns.time, "perf_counter", clock)
+    found = columns.faster.__wrapped__()
+    return found, reads[0] // 4 - 1
+
+
+@pytest.mark.parametrize(
+    ("rounds", "found", "looks"),
+    [
+        ([(9, 9)] + [(3, 1.5)] * 9, True, columns.FEWEST_ROUNDS),
+        ([(9, 9)] + [(3, 15)] * 5 + [(3, 1.5)] * 4, True, 6),  # both threads shared a core for a while
+        ([(9, 9), (30, 2.5)] + [(3, 2.5)] * 8, False, columns.MOST_ROUNDS),  # somebody else had it for a while
+        ([(9, 1)] + [(3, 3)] * 8, False, columns.MOST_ROUNDS),  # the first round reads from the disk
+    ],
+)
+def test_a_disturbance_does_not_decide(
+    monkeypatch: pytest.MonkeyPatch, rounds: list[tuple[float, float]], found: bool, looks: int
+) -> None:
+    assert judged(monkeypatch, rounds) == (found, looks)
