@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from core.config import load_config
-from core.errors import RunError
 from core.yamlio import dump_yaml
 
-from .launch import FIRST_PAINT, LONGEST, PROGRAM, TERMINAL, environment
+from .launch import FIRST_PAINT, LONGEST, PROGRAM, TERMINAL, environment, failed
 from .terminal import Terminal
 
 #: A training that does nothing but step: both sides have the rest too, but not at the same moments.
@@ -41,7 +40,7 @@ def step_seconds(metrics: Path) -> float:
     lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
     steps = [line for line in lines if line["kind"] == "step"][WARM_LINES:]
     if len(steps) < 2:
-        raise RunError("{what}: the measurement failed: {reason}", what=metrics.parent.name, reason="too few steps")
+        raise failed(metrics.parent.name, "too few steps")
     return float((steps[-1]["elapsed"] - steps[0]["elapsed"]) / (steps[-1]["step"] - steps[0]["step"]))
 
 
@@ -49,7 +48,7 @@ def train_headless(arguments: list[str], home: Path) -> None:
     done = subprocess.run([*PROGRAM, "--no-ui", *arguments], cwd=home, env=environment(home), capture_output=True)
     if done.returncode:
         reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise RunError("{what}: the measurement failed: {reason}", what="train", reason="".join(reason))
+        raise failed("train", "".join(reason))
 
 
 def train_in_app(recipe: str, steps: int, home: Path, runs: Path, most: float) -> Path:
@@ -62,19 +61,15 @@ def train_in_app(recipe: str, steps: int, home: Path, runs: Path, most: float) -
         # How long the steps will take stands there once the machine has been measured: there are no runs to go by.
         for text, keys in ((FIRST_PAINT, SETTINGS), (f" for {steps:,} steps", START)):
             if terminal.seconds_until(text, LONGEST) is None:
-                raise _failed(f"no {text!r} on the screen")
+                raise failed("gpt-tui", f"no {text!r} on the screen")
             terminal.write(keys)
         begin = time.perf_counter()
         while not (found := list(runs.glob("*/metrics.jsonl"))) or '"kind": "finished"' not in _tail(found[0]):
             if time.perf_counter() - begin > most or not terminal.read(0.25):
-                raise _failed("no end")
+                raise failed("gpt-tui", "no end")
     finally:
         terminal.close()
     return found[0]
-
-
-def _failed(reason: str) -> RunError:
-    return RunError("{what}: the measurement failed: {reason}", what="gpt-tui", reason=reason)
 
 
 def _tail(path: Path) -> str:

@@ -31,6 +31,11 @@ def environment(home: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
+def failed(what: str, reason: str) -> RunError:
+    """What is raised where a measurement came to nothing."""
+    return RunError("{what}: the measurement failed: {reason}", what=what, reason=reason)
+
+
 def seconds_to_end(arguments: Sequence[str], home: Path) -> float:
     """Of a command that ends by itself."""
     begin = time.perf_counter()
@@ -47,7 +52,7 @@ def seconds_to_output(arguments: Sequence[str], home: Path) -> float:
         seconds = time.perf_counter() - begin
         process.stdout.read()
     if not first:
-        raise RunError("{what}: the measurement failed: {reason}", what=" ".join(arguments), reason="no output")
+        raise failed(" ".join(arguments), "no output")
     return seconds
 
 
@@ -59,7 +64,7 @@ def seconds_to_paint(home: Path) -> float:
     finally:
         terminal.close()
     if seconds is None:
-        raise RunError("{what}: the measurement failed: {reason}", what="gpt-tui", reason="no screen")
+        raise failed("gpt-tui", "no screen")
     return seconds
 
 

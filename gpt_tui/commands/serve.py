@@ -50,12 +50,11 @@ def run(args: argparse.Namespace) -> int:
 
         from core.threads import release_threads
 
-        release_threads()  # this thread computes no more, another one answers
-
         from ..serve.api import make_app
         from ..serve.server import Server
         from ..serve.worker import Worker
 
+        release_threads()  # this thread computes no more, the worker's does
         worker = Worker(loaded)
         name = model_name(loaded.path)
         tell = _silent if args.quiet else _tell
