@@ -7,6 +7,7 @@ what a small model waits for when it has to learn to copy from its context.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -38,13 +39,46 @@ def orthogonal(matrices: Tensor) -> Tensor:
     return x
 
 
-def row_parts(name: str, config: ModelConfig) -> list[int] | None:
-    """Rows of the matrices that lie in one parameter below each other; None: it is one matrix."""
+def matrices_in(name: str, shape: torch.Size, config: ModelConfig) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of each matrix in one parameter of a block: what each head asks, offers, tells and writes back,
+    SwiGLU's gate and what it gates; any other parameter is one.
+
+    With queries, keys and values of all heads as three matrices, one head's large gradients left the others' small
+    ones no room: of 1,000 questions on new passages after 500 steps of the reader 62 and 56 % were exact (two seeds),
+    with each head by itself 80 and 74 %, and the update of ``teacher`` takes 56 instead of 73 ms.
+    """
+    rows, columns = shape
+    height, width = rows, columns
     if name.endswith("attn.qkv.weight"):
-        return [config.attention_width, *[config.kv_heads * config.head_size] * 2]
-    if name.endswith("mlp.up.weight") and config.mlp == "swiglu":
-        return [config.hidden] * 2
-    return None
+        height = config.head_size
+    elif name.endswith("attn.proj.weight"):
+        width = config.head_size
+    elif name.endswith("mlp.up.weight") and config.mlp == "swiglu":
+        height = config.hidden
+    for top in range(0, rows, height):
+        for left in range(0, columns, width):
+            yield slice(top, top + height), slice(left, left + width)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a matrix lies: in which rows and columns of which parameter of a flat buffer."""
+
+    begin: int
+    shape: torch.Size
+    rows: slice
+    columns: slice
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """The shorter and the longer one."""
+        height, width = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+        return min(height, width), max(height, width)
+
+    def of(self, flat: Tensor) -> Tensor:
+        """A view, no more rows than columns: one with more is turned over."""
+        found = flat[self.begin : self.begin + self.shape.numel()].view(self.shape)[self.rows, self.columns]
+        return found.mT if found.shape[0] > found.shape[1] else found
 
 
 class Muon:
@@ -53,20 +87,12 @@ class Muon:
     def __init__(self, places: Sequence[tuple[str, int, torch.Size]], config: ModelConfig, dtype: torch.dtype) -> None:
         """``places``: name, first element and shape of each parameter; ``dtype`` is computed with."""
         self.dtype = dtype
-        self.by_shape: dict[tuple[int, int], list[tuple[int, bool]]] = {}
-        """(shorter side, longer side): where in the buffer a matrix of that shape begins, and whether it is stored
-        upright, with more rows than columns."""
-        for name, begin, (rows, columns) in places:
-            for height in row_parts(name, config) or [rows]:
-                sides = min(height, columns), max(height, columns)
-                self.by_shape.setdefault(sides, []).append((begin, height > columns))
-                begin += height * columns
-
-    def _matrices(self, flat: Tensor) -> Iterator[list[Tensor]]:
-        """Views of those of one shape at a time, upright ones turned over."""
-        for (short, long), found in self.by_shape.items():
-            parts = [(flat[begin : begin + short * long], upright) for begin, upright in found]
-            yield [part.view(long, short).mT if upright else part.view(short, long) for part, upright in parts]
+        self.by_shape: dict[tuple[int, int], list[_Place]] = {}
+        """By the shorter and the longer side."""
+        for name, begin, shape in places:
+            for rows, columns in matrices_in(name, shape, config):
+                place = _Place(begin, shape, rows, columns)
+                self.by_shape.setdefault(place.sides, []).append(place)
 
     def update_(self, weights: Tensor, gradient: Tensor, momentum: Tensor, lr: float, decay: float) -> None:
         """One update, in place, of flat fp32 tensors of one length; Nesterov's form of momentum.
@@ -76,7 +102,7 @@ class Muon:
         torch.add(gradient, momentum, alpha=MOMENTUM, out=momentum)
         direction = gradient.add_(momentum, alpha=MOMENTUM).to(self.dtype)
         weights.mul_(1.0 - lr * decay)
-        for (_, long), old, new in zip(self.by_shape, self._matrices(weights), self._matrices(direction), strict=True):
-            moves = orthogonal(torch.stack(new)).float()
-            for matrix, move in zip(old, moves, strict=True):
-                matrix.sub_(move, alpha=lr * LIKE_ADAMW * long**0.5)
+        for (_, long), places in self.by_shape.items():
+            moves = orthogonal(torch.stack([place.of(direction) for place in places])).float()
+            for place, move in zip(places, moves, strict=True):
+                place.of(weights).sub_(move, alpha=lr * LIKE_ADAMW * long**0.5)

@@ -174,8 +174,11 @@ def step_seconds(config: Config, vocab: int, corpus: Corpus, machine: Machine, d
     passes += (7.2 if model.dropout else 3.6) * model.n_layer * model.n_head * tokens * corpus.mean
     passes += 18.0 * corpus.supervised * tokens * vocab
     passes += 10.8 * learning_parameters(config, vocab)
-    # Muon: five rounds of three products for each matrix, and some ten more passes over its numbers.
-    turned = turned_parameters(config, vocab)
-    products += 28.0 * model.n_embd * turned / machine.flops[dtype]
+    # Muon: five rounds of three products for each matrix, and some ten more passes over its numbers. A head is a small
+    # matrix, whose products reach half the rate of large ones.
+    turned, parts = turned_parameters(config, vocab), count_parameters(model, vocab)
+    of_heads = parts["attention"] / (parts["attention"] + parts["mlp"])
+    side = of_heads * 2 * model.head_size + (1.0 - of_heads) * model.n_embd
+    products += 28.0 * side * turned / machine.flops[dtype]
     passes += 20.0 * turned
     return 1.18 * products + machine.element * passes

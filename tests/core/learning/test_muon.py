@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.model import GPT
-from core.muon import LIKE_ADAMW, Muon, orthogonal, row_parts
+from core.muon import LIKE_ADAMW, Muon, matrices_in, orthogonal
 from core.optim import EMBEDDING_RATE, Optimizer
 from core.schema import ModelConfig, TrainingConfig
 
@@ -25,20 +25,36 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, ...
     assert float(inner.min()) > 0.5, "the singular vectors are those of the matrix"
 
 
-def test_matrices_that_lie_in_one_parameter_are_told_apart() -> None:
-    assert row_parts("blocks.0.attn.qkv.weight", SMALL) == [32, 16, 16]
-    assert row_parts("blocks.0.mlp.up.weight", SMALL) == [48, 48]
-    assert row_parts("blocks.0.mlp.down.weight", SMALL) is None
+def test_heads_and_gates_are_matrices_of_their_own() -> None:
+    def lie(name: str, rows: int, columns: int, config: ModelConfig = SMALL) -> list[tuple[int, int, int, int]]:
+        found = matrices_in(name, torch.Size([rows, columns]), config)
+        return [(r.start, r.stop, c.start, c.stop) for r, c in found]
+
+    assert lie("blocks.0.attn.qkv.weight", 64, 32) == [(top, top + 8, 0, 32) for top in range(0, 64, 8)]
+    assert lie("blocks.0.attn.proj.weight", 32, 32) == [(0, 32, left, left + 8) for left in range(0, 32, 8)]
+    assert lie("blocks.0.mlp.up.weight", 96, 32) == [(0, 48, 0, 32), (48, 96, 0, 32)]
+    assert lie("blocks.0.mlp.down.weight", 32, 48) == [(0, 32, 0, 48)]
     plain = SMALL.model_copy(update={"mlp": "silu"})
-    assert row_parts("blocks.0.mlp.up.weight", plain) is None
-    muon = Muon([("blocks.0.attn.qkv.weight", 5, torch.Size([64, 32]))], SMALL, torch.float32)
-    assert muon.by_shape == {(32, 32): [(5, False)], (16, 32): [(5 + 1024, False), (5 + 1536, False)]}
-    muon = Muon([("blocks.0.mlp.up.weight", 0, torch.Size([96, 32]))], SMALL, torch.float32)
-    assert muon.by_shape == {(32, 48): [(0, True), (1536, True)]}
+    assert lie("blocks.0.mlp.up.weight", 48, 32, plain) == [(0, 48, 0, 32)]
+
+
+@pytest.mark.parametrize("name", ["qkv", "proj"])
+def test_each_head_is_turned_by_itself(name: str) -> None:
+    """However large one head's gradient is, each head's update has full length."""
+    gradient = torch.randn(32, 32, generator=torch.Generator().manual_seed(6))
+    head = gradient[:8] if name == "qkv" else gradient[:, :8]
+    head *= 1000.0
+    weights = torch.zeros(1024)
+    muon = Muon([(f"blocks.0.attn.{name}.weight", 0, torch.Size([32, 32]))], SMALL, torch.float32)
+    muon.update_(weights, gradient.flatten(), torch.zeros(1024), lr=1.0, decay=0.0)
+    assert list(muon.by_shape) == [(8, 32)]
+    moved = weights.view(32, 32) if name == "qkv" else weights.view(32, 32).T
+    lengths = moved.reshape(4, -1).square().mean(1).sqrt()
+    torch.testing.assert_close(lengths, torch.full((4,), LIKE_ADAMW), rtol=0.2, atol=0.0)
 
 
 def test_an_update_is_the_orthogonal_direction_with_the_length_of_adamw() -> None:
-    muon = Muon([("blocks.0.attn.proj.weight", 0, torch.Size([32, 32]))], SMALL, torch.float32)
+    muon = Muon([("blocks.0.mlp.down.weight", 0, torch.Size([32, 32]))], SMALL, torch.float32)
     gradient = torch.randn(1024, generator=torch.Generator().manual_seed(2))
     weights, momentum = torch.ones(1024), torch.zeros(1024)
     muon.update_(weights, gradient.clone(), momentum, lr=0.01, decay=0.1)
