@@ -25,6 +25,14 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, ...
     assert float(inner.min()) > 0.5, "the singular vectors are those of the matrix"
 
 
+def test_small_singular_values_of_long_matrices_do_not_run_away() -> None:
+    """What bf16 rounds off in x x^T near zero would grow twelvefold in each round without a fresh look at x."""
+    u, _, v = torch.linalg.svd(torch.randn(2, 64, 256, generator=torch.Generator().manual_seed(7)), full_matrices=False)
+    wide = (u * torch.logspace(0, -3.5, 64)) @ v
+    found = torch.linalg.svdvals(orthogonal(wide.to(torch.bfloat16)).float())
+    assert float(found.max()) < 1.5
+
+
 def test_heads_and_gates_are_matrices_of_their_own() -> None:
     def lie(name: str, rows: int, columns: int, config: ModelConfig = SMALL) -> list[tuple[int, int, int, int]]:
         found = matrices_in(name, torch.Size([rows, columns]), config)
