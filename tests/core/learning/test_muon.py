@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.model import GPT
-from core.muon import LIKE_ADAMW, Muon, matrices_in, orthogonal
+from core.muon import LIKE_ADAMW, Muon, orthogonal
 from core.optim import EMBEDDING_RATE, Optimizer
 from core.schema import ModelConfig, TrainingConfig
 
@@ -35,8 +35,14 @@ def test_small_singular_values_of_long_matrices_do_not_run_away() -> None:
 
 def test_heads_and_gates_are_matrices_of_their_own() -> None:
     def lie(name: str, rows: int, columns: int, config: ModelConfig = SMALL) -> list[tuple[int, int, int, int]]:
-        found = matrices_in(name, torch.Size([rows, columns]), config)
-        return [(r.start, r.stop, c.start, c.stop) for r, c in found]
+        """Rows and columns from where to where, of each matrix."""
+        muon = Muon([(name, 5, torch.Size([rows, columns]))], config, torch.float32)
+        [[place]] = muon.by_shape.values()
+        numbers = place.of(torch.arange(-5, rows * columns)).flatten(1)
+        return [
+            (int(n.min()) // columns, int(n.max()) // columns + 1, int(n.min()) % columns, int(n.max()) % columns + 1)
+            for n in numbers
+        ]
 
     assert lie("blocks.0.attn.qkv.weight", 64, 32) == [(top, top + 8, 0, 32) for top in range(0, 64, 8)]
     assert lie("blocks.0.attn.proj.weight", 32, 32) == [(0, 32, left, left + 8) for left in range(0, 32, 8)]
