@@ -150,7 +150,7 @@ def stream(
         if fast is not None:
             logits = fast.logits(used[-1])
         else:
-            logits = model.logits(model(pending, cache)[0, -1]).float().cpu()
+            logits = model.next_logits(pending, cache)[0].float().cpu()
             fast = Decoder(model, cache) if Decoder.fits(model, cache) else None
         too_short = count < config.min_new_tokens or text.empty
         allowed = logits + (without_end if too_short else never)
@@ -264,8 +264,8 @@ def _greedy_rows(model: GPT, tokenizer: Tokenizer, prompts: list[list[int]], con
     pending = tokens.to(device)
     for count in range(limit):
         begin = cache.length
-        hidden = model(pending, cache, positions[:, begin : begin + pending.shape[1]] if padded else None)
-        logits = model.logits(hidden[:, -1]).float()
+        of_pending = positions[:, begin : begin + pending.shape[1]] if padded else None
+        logits = model.next_logits(pending, cache, of_pending).float()
         if config.repetition_penalty != 1.0:
             for i, row in enumerate(rows):
                 already = torch.tensor(sorted(set(used[row])), dtype=torch.long, device=device)

@@ -7,6 +7,7 @@ Shapes: ``batch`` rows of ``time`` tokens, width ``n_embd``, ``heads`` of ``head
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -16,16 +17,13 @@ from torch.utils.checkpoint import checkpoint
 from .cache import Cache
 from .induction import start_with_induction
 from .kernels import dropout, rms_norm, rotate
+from .places import Places
 from .schema import ModelConfig
 
 #: Up to this many tokens plain matrix products beat the fused attention kernel, whose backward is slow for
 #: short rows on a CPU (32 x 4 heads x 110 x 64: 5.3 against 20.4 ms in bf16, 10.0 against 13.0 in fp32; at
 #: 256 tokens 33 against 45 in bf16, but 70 against 47 in fp32).
 PLAIN_ATTENTION_UP_TO = {torch.bfloat16: 384, torch.float32: 160}
-
-#: torch's CPU backend compiles a kernel for every new matrix shape and keeps it. Supervised places differ in
-#: every batch: rounded, they cost 18 % less time per token and 370 MB less memory over 60 steps.
-LOSS_ROWS = 64
 
 
 class Table(nn.Embedding):
@@ -128,7 +126,9 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(config.n_embd, (config.n_head + 2 * config.kv_heads) * config.head_size, bias=bias)
         self.proj = nn.Linear(config.attention_width, config.n_embd, bias=config.bias)
 
-    def forward(self, x: Tensor, rope: Tensor | None, mask: Tensor | None, cache: Cache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rope: Tensor | None, mask: Tensor | None, cache: Cache | None, places: Places | None = None
+    ) -> Tensor:
         c = self.config
         batch, time, _ = x.shape
         qkv = self.qkv(x).view(batch, time, -1, c.head_size)
@@ -146,7 +146,8 @@ class Attention(nn.Module):
             k = k.repeat_interleave(c.n_head // c.kv_heads, dim=1)
             v = v.repeat_interleave(c.n_head // c.kv_heads, dim=1)
         out = attend(q, k, v, mask, c.dropout if self.training else 0.0)
-        proj: Tensor = self.proj(out.transpose(1, 2).reshape(batch, time, -1))
+        out = out.transpose(1, 2).reshape(batch, time, -1)
+        proj: Tensor = self.proj(out if places is None else places.of(out))
         return proj
 
 
@@ -164,7 +165,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, drop: float) ->
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
+    """x + attention(norm(x)), then x + mlp(norm(x)); only at ``places``, (places, width), if not all are wanted."""
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
@@ -174,18 +175,23 @@ class Block(nn.Module):
         self.mlp = MLP(config)
         self.dropout = config.dropout
 
-    def forward(self, x: Tensor, rope: Tensor | None, mask: Tensor | None, cache: Cache | None) -> Tensor:
-        x = x + self._drop(self.attn(self.norm1(x), rope, mask, cache))
+    def forward(
+        self, x: Tensor, rope: Tensor | None, mask: Tensor | None, cache: Cache | None, places: Places | None = None
+    ) -> Tensor:
+        seen = self.attn(self.norm1(x), rope, mask, cache, places)
+        x = (x if places is None else places.of(x)) + self._drop(seen)
         return x + self._drop(self.mlp(self.norm2(x)))
 
     def _drop(self, x: Tensor) -> Tensor:
         return dropout(x, self.dropout) if self.training and self.dropout else x
 
 
-def _computed_twice(block: nn.Module, x: Tensor, rope: Tensor | None, mask: Tensor | None) -> Tensor:
+def _computed_twice(
+    block: nn.Module, x: Tensor, rope: Tensor | None, mask: Tensor | None, cache: Cache | None, places: Places | None
+) -> Tensor:
     """The output of a block of which only the input is kept; the way back computes the rest again, with the same
     random numbers."""
-    out: Tensor = checkpoint(block, x, rope, mask, None, use_reentrant=False)
+    out: Tensor = checkpoint(block, x, rope, mask, cache, places, use_reentrant=False)
     return out
 
 
@@ -234,13 +240,19 @@ class GPT(nn.Module):
         return self
 
     def forward(
-        self, tokens: Tensor, cache: Cache | None = None, positions: Tensor | None = None, hidden: Tensor | None = None
+        self,
+        tokens: Tensor,
+        cache: Cache | None = None,
+        positions: Tensor | None = None,
+        hidden: Tensor | None = None,
+        places: Places | None = None,
     ) -> Tensor:
         """Hidden states (batch, time, width) after the last norm for ``tokens`` (batch, time).
 
         With a ``cache`` the tokens continue what it holds. ``positions`` (batch, time) says where each token
         stands where rows are padded on the left or have branches; otherwise they count on from the cache.
-        ``hidden`` (batch, 1, time, time) is True where one may not see an earlier one.
+        ``hidden`` (batch, 1, time, time) is True where one may not see an earlier one. Of ``places`` alone the
+        states are (places, width).
         """
         start = cache.length if cache is not None else 0
         time = tokens.shape[1]
@@ -258,7 +270,9 @@ class GPT(nn.Module):
             mask = mask.masked_fill(hidden, float("-inf"))
         twice = self.recompute and self.training and torch.is_grad_enabled()
         for block in self.blocks:
-            x = _computed_twice(block, x, rope, mask) if twice else block(x, rope, mask, cache)
+            of_block = places if block is self.blocks[-1] else None
+            run = partial(_computed_twice, block) if twice else block
+            x = run(x, rope, mask, cache, of_block)
         if cache is not None:
             cache.length += time
         states: Tensor = self.norm(x)
@@ -269,24 +283,23 @@ class GPT(nn.Module):
         out: Tensor = self.embed.project(hidden) if self.head is None else self.head(hidden)  # type: ignore[operator]
         return out
 
+    def next_logits(self, tokens: Tensor, cache: Cache, positions: Tensor | None = None) -> Tensor:
+        """(batch, vocabulary) of what follows the last of ``tokens`` (batch, time)."""
+        batch, time = tokens.shape
+        places = Places.last(batch, time, tokens.device) if time > 1 else None
+        return self.logits(self(tokens, cache, positions, places=places)).view(batch, -1)
+
     def loss_sum(
         self, inputs: Tensor, targets: Tensor, positions: Tensor | None = None, hidden: Tensor | None = None
     ) -> Tensor:
         """Sum, not mean, of the cross-entropy in nats over the places whose target is not negative.
 
-        The output layer is computed only there: in the teacher corpus two of five places are given. Their
-        number is rounded up to whole ``LOSS_ROWS`` with places that do not count. ``positions`` and ``hidden`` as in
-        ``forward``.
+        From the last block's attention on only these are computed: in the teacher corpus two of five places are
+        given. ``positions`` and ``hidden`` as in ``forward``.
         """
-        states = self(inputs, None, positions, hidden).flatten(0, 1)
-        flat = targets.flatten()
-        places = (flat >= 0).nonzero().squeeze(1)
-        count = len(places)
-        places = F.pad(places, (0, -count % LOSS_ROWS))
-        wanted = flat.index_select(0, places)
-        wanted[count:] = -100
-        logits = self.logits(states.index_select(0, places)).float()
-        return F.cross_entropy(logits, wanted, reduction="sum", ignore_index=-100)
+        places = Places.that_are(targets >= 0)
+        logits = self.logits(self(inputs, None, positions, hidden, places)).float()
+        return F.cross_entropy(logits, places.of(targets), reduction="sum", ignore_index=-100)
 
     def _mask(self, start: int, time: int, x: Tensor, cache: Cache | None) -> Tensor | None:
         """What is added to the scores: 0 where a token may look, -inf where it may not; None: everywhere."""

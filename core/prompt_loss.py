@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .batches import IGNORE, Batch
-from .model import GPT, LOSS_ROWS
+from .model import GPT
+from .places import Places
 
 #: One given token in four is counted, four times: its logits would otherwise be most of the work.
 COUNTED = 0.25
@@ -23,21 +24,17 @@ def losses(model: GPT, batch: Batch, weight: float, pad: int) -> tuple[Tensor, T
 
     Which prompt tokens count is drawn from torch's generator, which the training seeds for each step.
     """
-    hidden = model(batch.inputs, None, batch.positions, batch.hidden).flatten(0, 1)
-    answers = batch.targets.flatten()
-    following = F.pad(batch.inputs[:, 1:], (0, 1), value=pad).flatten()
-    drawn = torch.rand(answers.shape, device=answers.device) < COUNTED
+    answers = batch.targets
+    following = F.pad(batch.inputs[:, 1:], (0, 1), value=pad)
+    drawn = torch.rand(answers.numel(), device=answers.device).view_as(answers) < COUNTED
     prompts = (answers == IGNORE) & (following != pad) & drawn
     if batch.positions is not None:  # what begins the next branch does not follow from the end of this one
-        prompts &= F.pad(batch.positions.diff() == 1, (0, 1)).flatten()
-    places = ((answers != IGNORE) | prompts).nonzero().squeeze(1)
-    count = len(places)
-    places = F.pad(places, (0, -count % LOSS_ROWS))
-    wanted = torch.where(answers != IGNORE, answers, following).index_select(0, places)
-    wanted[count:] = IGNORE
-    each = F.cross_entropy(model.logits(hidden.index_select(0, places)).float(), wanted, reduction="none")
-    given = prompts.index_select(0, places)
-    given[count:] = False
+        prompts[:, :-1] &= batch.positions.diff() == 1
+    places = Places.that_are((answers != IGNORE) | prompts)
+    states = model(batch.inputs, None, batch.positions, batch.hidden, places)
+    wanted = places.of(torch.where(prompts, following, answers))
+    each = F.cross_entropy(model.logits(states).float(), wanted, reduction="none")
+    given = places.of(prompts)
     prompt_sum = each[given].sum()
     answer_sum = each[~given].sum()  # the places that do not count add 0
     return answer_sum + weight / COUNTED * prompt_sum, answer_sum

@@ -18,6 +18,8 @@ PROCESS_BYTES = 390e6
 PLAIN_ATTENTION_UP_TO = {"bf16": 384, "fp32": 160}
 #: As in ``core.optim``: from so many numbers on AdamW keeps no fp32 copy of a single backward pass's gradients.
 STREAMED_FROM = 16_000_000
+#: As in ``core.prompt_loss``: the share of the given tokens that is learnt too, where any is.
+COUNTED = 0.25
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,11 @@ def dtype_of(config: Config, machine: Machine | None) -> str:
     return machine.fast if machine is not None and config.training.device == "cpu" else "fp32"
 
 
+def looked_at(config: Config, supervised: float) -> float:
+    """Share of the places for which the output layer, and the last block but for its keys and values, is computed."""
+    return supervised + (COUNTED * (1.0 - supervised) if config.training.prompt_loss else 0.0)
+
+
 def memory(config: Config, vocab: int, length: float, supervised: float, dtype: str) -> Memory:
     """Peak of a step whose longest rows have ``length`` tokens."""
     model, training = config.model, config.training
@@ -128,7 +135,7 @@ def memory(config: Config, vocab: int, length: float, supervised: float, dtype: 
     per_layer = tokens * (16 * model.n_embd + 8 * model.attention_width + 3 * wide)
     if length <= PLAIN_ATTENTION_UP_TO[dtype]:
         per_layer += (6 if model.dropout else 4) * rows * model.n_head * length**2
-    logits = 4 * 4 * supervised * tokens * vocab
+    logits = 4 * 4 * looked_at(config, supervised) * tokens * vocab
     blocks = training.trainable_blocks or model.n_layer
     kept = blocks * per_layer  # below the lowest block that learns nothing is kept
     if training.gradient_checkpointing:
@@ -148,15 +155,17 @@ def memory(config: Config, vocab: int, length: float, supervised: float, dtype: 
 
 
 def step_flops(config: Config, vocab: int, tokens: float, length: float, supervised: float) -> float:
-    """Floating-point operations of one step: 6 for every weight and token, and attention over the row.
+    """Floating-point operations of one step: 6 for every weight and token it is needed for, and attention over the row.
 
     Of the 6 two each are for the way forth, the way back and the weight's own gradient: a frozen block below those
     that learn takes the first, LoRA's matrices the first two, a block computed twice two more.
     """
     model, training, lora = config.model, config.training, config.lora.rank is not None
     parts = count_parameters(model, vocab)
+    looked = looked_at(config, supervised)
     body = parts["attention"] + parts["mlp"] + 2.0 * model.n_layer * model.attention_width * length
-    output = vocab * model.n_embd * supervised
+    body -= (1.0 - looked) * (parts["mlp"] / model.n_layer + model.attention_width * model.n_embd)
+    output = vocab * model.n_embd * looked
     share = (training.trainable_blocks or model.n_layer) / model.n_layer
     tuned = lora or training.trainable_blocks is not None
     block = 2.0 + share * (2.0 + (0.0 if lora else 2.0) + (2.0 if training.gradient_checkpointing else 0.0))
@@ -172,7 +181,7 @@ def step_seconds(config: Config, vocab: int, corpus: Corpus, machine: Machine, d
     numbers = (24 if model.dropout else 12) * model.n_embd + 8 * model.attention_width + 4 * wide
     passes = 2.0 * tokens * model.n_layer * numbers
     passes += (7.2 if model.dropout else 3.6) * model.n_layer * model.n_head * tokens * corpus.mean
-    passes += 18.0 * corpus.supervised * tokens * vocab
+    passes += 18.0 * looked_at(config, corpus.supervised) * tokens * vocab
     passes += 10.8 * learning_parameters(config, vocab)
     # Muon: five rounds of three products for each matrix, and some ten more passes over its numbers. A head is a small
     # matrix, whose products reach half the rate of large ones.
