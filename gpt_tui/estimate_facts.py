@@ -5,7 +5,9 @@ Everything here may take a while and belongs into a worker; torch is imported on
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +19,10 @@ from typing import Any
 from core.config import Config, load_config
 from core.errors import DataError, UserError
 from core.events import Event, Started, Step, from_json
-from core.machine import fast_dtype
+from core.machine import choose_device, fast_dtype
 from core.records import Record, find_data, read_records
 from core.storage import open_regular
-from core.template import TEMPLATES
+from core.template import TEMPLATES, Segment
 
 from .estimates import Facts, KnownRun, Sample, estimate, sample_key
 from .step_cost import Corpus, Machine
@@ -33,6 +35,8 @@ MAX_RUNS = 20
 EDGE_BYTES = 200_000
 #: A run's speed is believed after this many steps and seconds.
 MIN_STEPS, MIN_SECONDS = 10, 2.0
+#: Of the measurement of this machine, of three times 30 ms.
+ROUNDS = 3
 
 
 def gather(
@@ -52,17 +56,15 @@ def gather(
 def look_at_data(config: Config) -> Sample | None:
     """A sample of the training rows. None where the file cannot be read: the training will say why."""
     try:
-        path = find_data(config.data.train)
-        size = path.stat().st_size
-        if path.suffix.lower() in (".txt", ".md"):
-            return _text_sample(config, path, size)
-        rows, records = _rows(path, size)
+        if Path(config.data.train).suffix.lower() in (".txt", ".md"):
+            path = find_data(config.data.train)
+            return _text_sample(config, path, path.stat().st_size)
+        rows, records = _rows_of(config, config.data.train)
         if not records:
             return None
         valid, test = 0, int(rows * config.data.test_fraction)
         if config.data.valid:
-            valid_path = find_data(config.data.valid)
-            valid = _rows(valid_path, valid_path.stat().st_size)[0]
+            valid = _rows_of(config, config.data.valid)[0]
         else:
             valid = int(rows * config.data.valid_fraction)
             rows -= valid
@@ -70,13 +72,48 @@ def look_at_data(config: Config) -> Sample | None:
     except (UserError, OSError, ValueError):
         return None
     template = TEMPLATES[config.data.template]
-    pieces = [segment for record in records for segment in template.segments(record)]
-    total = sum(len(piece.text.encode("utf-8", "replace")) for piece in pieces)
+    texts = [template.segments(record) for record in records]
+    pieces = [piece for text in texts for piece in text]
+    rows_left, text_left = _joined(texts, config)
+    total = sum(len(piece.text.encode("utf-8", "replace")) for piece in pieces) * text_left
     learnt = sum(len(piece.text.encode("utf-8", "replace")) for piece in pieces if piece.learn)
-    chars = sum(len(piece.text) for piece in pieces)
-    count = len(records)
+    chars = sum(len(piece.text) for piece in pieces) * text_left
+    count = len(records) * rows_left
     plain = all(record.text for record in records)
-    return Sample(sample_key(config), rows, total / count, chars / count, learnt / max(1, total), valid, plain)
+    rows = round(rows * rows_left)
+    return Sample(sample_key(config), rows, total / count, chars / count, learnt / max(1.0, total), valid, plain)
+
+
+def _rows_of(config: Config, name: str) -> tuple[int, list[Record]]:
+    """How many rows a file has or, where it is to be made, will have, and the first of them."""
+    from core.corpora.made import corpus_of, first_rows
+
+    data, corpus = config.data, corpus_of(name)
+    if corpus is None:
+        path = find_data(name)
+        return _rows(path, path.stat().st_size)
+    if name != data.train:
+        return data.corpus_valid, []
+    return data.corpus_rows, first_rows(corpus, min(SAMPLE_ROWS, data.corpus_rows), data.corpus_seed)
+
+
+def _joined(texts: list[list[Segment]], config: Config) -> tuple[float, float]:
+    """The shares of rows and of text that remain where questions on the same passage become one row, each character
+    taken for a token."""
+    if config.data.questions_together == 1:
+        return 1.0, 1.0
+    import numpy as np  # not for the first screen: 0.1 s
+
+    from core.branches import join_beginnings
+    from core.dataset import Dataset, RowStats
+
+    letters = [np.fromiter(map(ord, "".join(piece.text for piece in text)), np.int32) for text in texts]
+    learn = [np.repeat([piece.learn for piece in text], [len(piece.text) for piece in text]) for text in texts]
+    lengths = np.asarray([len(row) for row in letters], dtype=np.int32)
+    starts = np.concatenate([[0], np.cumsum(lengths[:-1], dtype=np.int64)])
+    alone = Dataset(np.concatenate(letters), np.concatenate(learn), starts, lengths, RowStats())
+    together = join_beginnings(alone, config.data.questions_together, config.model.seq_len + 1)
+    return len(together) / len(alone), len(together.tokens) / len(alone.tokens)
 
 
 def _text_sample(config: Config, path: Path, size: int) -> Sample:
@@ -167,34 +204,39 @@ def _events(lines: Any) -> Iterator[Event]:
 
 
 def measure_machine(threads: int | None = None) -> Machine:
-    """Matrix products a second in fp32 and bf16, and one pass over numbers: some 0.2 s.
+    """Matrix products a second in fp32 and bf16, and one pass over numbers: some 0.3 s.
 
-    To be called only while nothing is trained: both would be slower.
+    To be called only while nothing is trained: both would be slower. In turn, because the threads that the first
+    parallel loop begins may share one core for 50 ms: in one of four processes all were half as fast at first.
     """
     import torch
 
     from core.threads import borrowed_threads
 
-    flops: dict[str, float] = {}
+    left, right, numbers = torch.ones(512, 256), torch.ones(256, 1024), torch.ones(512, 1024)
+    left16, right16 = left.bfloat16(), right.bfloat16()
+    work: dict[str, Callable[[], object]] = {
+        "fp32": lambda: torch.mm(left, right),
+        "bf16": lambda: torch.mm(left16, right16),
+        "element": lambda: torch.nn.functional.silu(numbers),
+    }
+    seconds = dict.fromkeys(work, math.inf)
     with borrowed_threads(threads):
-        for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-            left = torch.ones(512, 256, dtype=dtype)
-            right = torch.ones(256, 1024, dtype=dtype)
-            try:
-                seconds = _fastest(lambda a=left, b=right: torch.mm(a, b))
-            except RuntimeError:  # a build of torch without bf16 products
-                flops[name] = flops["fp32"]
-                continue
-            flops[name] = 2.0 * 512 * 256 * 1024 / seconds
-        numbers = torch.ones(512, 1024)
-        element = _fastest(lambda: torch.nn.functional.silu(numbers)) / numbers.numel()
-        return Machine(flops, element, fast_dtype())
+        for _round in range(ROUNDS):
+            for name, once in work.items():
+                with contextlib.suppress(RuntimeError):  # a build of torch without bf16 products
+                    seconds[name] = min(seconds[name], _fastest(once))
+    element = seconds.pop("element") / numbers.numel()
+    if seconds["bf16"] == math.inf:
+        seconds["bf16"] = seconds["fp32"]
+    flops = {name: 2.0 * 512 * 256 * 1024 / taken for name, taken in seconds.items()}
+    return Machine(flops, element, fast_dtype(), choose_device("auto"))
 
 
-def _fastest(work: Any) -> float:
+def _fastest(work: Callable[[], object]) -> float:
     """Seconds of the fastest of many tries: another process may have the core for a while."""
     times: list[float] = []
-    until = time.perf_counter() + 0.04
+    until = time.perf_counter() + 0.03
     while len(times) < 5 or time.perf_counter() < until:
         begin = time.perf_counter()
         work()

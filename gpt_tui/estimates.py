@@ -153,7 +153,8 @@ def _evaluation(config: Config, corpus: Corpus, per_token: float) -> float:
 def sample_key(config: Config) -> tuple[object, ...]:
     """The settings that decide what a ``Sample`` looks like."""
     data = config.data
-    return (data.train, data.valid, data.valid_fraction, data.test_fraction, data.template)
+    together = (data.questions_together, config.model.seq_len) if data.questions_together > 1 else ()
+    return (data.train, data.valid, data.valid_fraction, data.test_fraction, data.template, *together)
 
 
 def bytes_per_token(vocab: int) -> float:
@@ -165,7 +166,7 @@ def bytes_per_token(vocab: int) -> float:
 def guess_corpus(config: Config, sample: Sample) -> Corpus:
     """The rows that a sample lets one expect."""
     longest = float(config.model.seq_len)
-    if config.tokenizer.kind == "char":
+    if config.tokenizer.kind == "char" or config.tokenizer.pieces == "characters":
         tokens = sample.row_chars
     else:
         tokens = sample.row_bytes / bytes_per_token(config.tokenizer.vocab_size)
@@ -229,7 +230,7 @@ def _seconds_per_token(
     if near and 1 / NEAR < near[0][0] < NEAR:
         ratio, run = near[0]
         return run.seconds_per_token * ratio, "scaled", run.name
-    if facts.machine is not None and config.training.device in ("cpu", "auto"):
+    if facts.machine is not None and facts.machine.trains(config):
         step = step_seconds(config, vocab, corpus, facts.machine, dtype)
         return step / (config.training.batch_size * corpus.mean), "machine", ""
     return None, "", ""

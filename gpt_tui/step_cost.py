@@ -46,6 +46,13 @@ class Machine:
     """Seconds for one pass over one number."""
     fast: str = "fp32"
     """What ``training.dtype: auto`` becomes."""
+    device: str = "cpu"
+    """What ``training.device: auto`` becomes."""
+
+    def trains(self, config: Config) -> bool:
+        """Whether a training would run on the processor, which is what was measured."""
+        wanted = config.training.device
+        return (self.device if wanted == "auto" else wanted) == "cpu"
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ def dtype_of(config: Config, machine: Machine | None) -> str:
     wanted: str = config.training.dtype
     if wanted != "auto":
         return wanted
-    return machine.fast if machine is not None and config.training.device == "cpu" else "fp32"
+    return machine.fast if machine is not None and machine.trains(config) else "fp32"
 
 
 def looked_at(config: Config, supervised: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,9 @@ import psutil
 from ..errors import DataError, UserError
 from ..events import Event, State
 from ..events import Progress as ProgressEvent
+from ..records import Record, Turn
 from ..storage import atomic_folder, file_sha256, make_private_folder, read_json, remove_tree, write_json
-from .reader import SPLITS, Progress, write_reader_corpus
+from .reader import SPLITS, Progress, Row, make_reader_corpus, write_reader_corpus
 
 MANIFEST = "manifest.json"
 PROGRESS_EVENTS = 20  # a corpus shows at most so many of them, each a line of metrics.jsonl
@@ -27,6 +28,8 @@ Writer = Callable[[Path, int, int, int], Generator[Progress, None, None]]
 
 #: Each corpus and what writes it into a folder, given the rows for training, those for validation, and a seed.
 WRITERS: dict[str, Writer] = {"reader": write_reader_corpus}
+#: What makes its rows, given the same numbers.
+MAKERS: dict[str, Callable[[int, int, int], Iterator[Row]]] = {"reader": make_reader_corpus}
 FILES = tuple(f"{split}.jsonl" for split in SPLITS)
 
 
@@ -58,6 +61,11 @@ def corpus_of(name: str) -> str | None:
             "{name}: the corpus {corpus} has only {files}", name=name, corpus=corpus, files=", ".join(FILES)
         )
     return corpus
+
+
+def first_rows(corpus: str, rows: int, seed: int) -> list[Record]:
+    """The rows with which the training part of a corpus begins, made for a look at them: 400 take 0.1 s."""
+    return [Record((Turn(row.prompt, row.completion),)) for row in MAKERS[corpus](rows, 0, seed)]
 
 
 def make_corpus(recipe: Recipe, cache: Path) -> Generator[Event, None, Path]:

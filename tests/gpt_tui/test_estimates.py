@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from core.config import Config, load_config
 from core.events import Event, Started, Step
@@ -32,9 +33,10 @@ CORPUS = Corpus(2400, 33.25, 0.6, 459, counted=True)
 
 
 def test_constants_are_those_of_the_engine() -> None:
-    from core import model, optim
+    from core import model, optim, prompt_loss
 
     assert step_cost.STREAMED_FROM == optim.STREAMED_FROM
+    assert step_cost.COUNTED == prompt_loss.COUNTED
     engine = {str(dtype): places for dtype, places in model.PLAIN_ATTENTION_UP_TO.items()}
     assert {"bf16": engine["torch.bfloat16"], "fp32": engine["torch.float32"]} == step_cost.PLAIN_ATTENTION_UP_TO
 
@@ -193,6 +195,8 @@ def test_number_format() -> None:
     assert dtype_of(TEACHER, None) == "fp32"
     assert dtype_of(TEACHER.update({"training.dtype": "fp32"}), MACHINE) == "fp32"
     assert dtype_of(TEACHER.update({"training.device": "cuda"}), MACHINE) == "fp32"
+    assert dtype_of(TEACHER.update({"training.device": "auto"}), MACHINE) == "bf16"
+    assert dtype_of(TEACHER.update({"training.device": "auto"}), replace(MACHINE, device="cuda")) == "fp32"
 
 
 def test_bytes_of_a_token() -> None:
@@ -211,6 +215,35 @@ def test_the_bundled_data() -> None:
     assert corpus.supervised == pytest.approx(0.62, rel=0.2)
     assert guess_corpus(TEACHER.update({"model.seq_len": 16}), sample).mean == 16
     assert guess_corpus(TEACHER.update({"tokenizer.kind": "char"}), sample).mean == pytest.approx(sample.row_chars + 2)
+
+
+@pytest.mark.parametrize("recipe", ["reader", "reader-100m"])
+def test_data_that_is_still_to_be_made(recipe: str, tmp_path: Path) -> None:
+    """Its first rows are made for a look, questions on one passage joined as the training joins them."""
+    from core.bench.steps import prepared_data
+
+    config = load_config(recipe, overrides=["data.corpus_rows=1500", "data.corpus_valid=100"])
+    sample = look_at_data(config)
+    assert sample is not None
+    guess = guess_corpus(config, sample)
+    really = prepared_data(config, tmp_path).train
+    tokens = int(really.lengths.sum())
+    assert guess.rows == pytest.approx(len(really), rel=0.05)
+    assert guess.mean == pytest.approx(tokens / len(really), rel=0.05)
+    assert guess.supervised == pytest.approx(really.supervised_tokens / tokens, rel=0.2)
+    assert guess.valid_rows == 100
+    alone = config.update({"data.questions_together": 1})
+    assert sample_key(alone) != sample.key
+    assert guess_corpus(alone, look_at_data(alone) or sample).rows == 1500
+
+
+def test_of_every_recipe_with_steps_the_time_is_known() -> None:
+    """``gpt-tui bench --recipe reader-100m`` waited in vain for it: nothing was known of data still to be made."""
+    for recipe in ("teacher", "reader", "reader-100m", "alpaca-tiny"):
+        config = load_config(recipe, overrides=["training.max_steps=50"])
+        found = estimate(config, Facts(look_at_data(config), MACHINE))
+        assert found.seconds, recipe
+        assert found.steps == 50
 
 
 def test_other_forms_of_data(tmp_path: Path) -> None:
@@ -300,6 +333,28 @@ def test_the_machine_is_measured_only_if_nothing_else_is_known(tmp_path: Path) -
     write_run(tmp_path / "before", [started(), step(100, 10.0, 100_000)])
     (known_now,) = gather(TEACHER.update({"training.dtype": "bf16"}), Facts(threads=2), tmp_path, measure)
     assert (len(known_now.runs), asked) == (1, [None])
+
+
+def test_a_slow_first_moment_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that have just begun may share one core: a quarter of all estimates were twice too long."""
+    taken = itertools.chain([2.0, 2.0, 2.0], itertools.repeat(1.0))
+    monkeypatch.setattr("gpt_tui.estimate_facts._fastest", lambda work: next(taken))
+    machine = measure_machine(1)
+    assert machine.flops == {"fp32": 2.0 * 512 * 256 * 1024, "bf16": 2.0 * 512 * 256 * 1024}
+    assert machine.element * 512 * 1024 == 1.0
+
+
+def test_without_products_in_bf16_those_in_fp32_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    product = torch.mm
+
+    def only_fp32(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        if a.dtype == torch.bfloat16:
+            raise RuntimeError("not implemented for 'BFloat16'")
+        return product(a, b)
+
+    monkeypatch.setattr("torch.mm", only_fp32)
+    machine = measure_machine(1)
+    assert machine.flops["bf16"] == machine.flops["fp32"] > 1e6
 
 
 def test_measuring_gives_numbers() -> None:
