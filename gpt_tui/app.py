@@ -125,6 +125,8 @@ class GptApp(App[Leave]):
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent):
             self.desk.pace.touch()
+        if isinstance(event, Key) and event.key.startswith("alt+"):
+            event.character = None  # or a field would type what Alt was held with, and no binding see it
         if isinstance(event, Key) and self._early is not None:
             self._early.append(event)
         else:

@@ -154,7 +154,8 @@ def sample_key(config: Config) -> tuple[object, ...]:
     """The settings that decide what a ``Sample`` looks like."""
     data = config.data
     together = (data.questions_together, config.model.seq_len) if data.questions_together > 1 else ()
-    return (data.train, data.valid, data.valid_fraction, data.test_fraction, data.template, *together)
+    made = (data.corpus_rows, data.corpus_valid, data.corpus_seed)
+    return (data.train, data.valid, data.valid_fraction, data.test_fraction, data.template, *made, *together)
 
 
 def bytes_per_token(vocab: int) -> float:
@@ -193,7 +194,9 @@ def _corpus(config: Config, facts: Facts) -> Corpus | None:
 
 def _data_key(config: Config) -> tuple[object, ...]:
     data = config.data
-    return (data.train, data.valid, data.template, data.duplicates, data.stride, config.tokenizer, config.model.seq_len)
+    made = (data.corpus_rows, data.corpus_valid, data.corpus_seed, data.questions_together)
+    rows = (data.train, data.valid, data.template, data.duplicates, data.stride)
+    return (*rows, *made, config.tokenizer, config.model.seq_len)
 
 
 def _speed_key(config: Config, dtype: str, threads: int) -> tuple[object, ...]:

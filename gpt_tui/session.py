@@ -149,9 +149,12 @@ class Session:
                 copy = future.result(timeout=0.25)
                 break
             except FutureTimeout:
-                if self.active and self._clock() < deadline:
+                verifying = self.snapshot().state == "verifying"
+                if self.active and not verifying and self._clock() < deadline:
                     continue
                 future.cancel()
+                if verifying:  # nothing changes any more, and all of it has been saved
+                    return self._saved_model()
                 raise RunError(
                     "the training does not answer just now (it is starting or ending); try the newest checkpoint"
                 ) from None
@@ -163,6 +166,15 @@ class Session:
         size = sum(weight.numel() * weight.element_size() for weight in copy.weights.values())
         folder = self.snapshot().run_path or Path()
         return LoadedModel(model.eval(), copy.tokenizer, copy.config, copy.step, folder, size)
+
+    def _saved_model(self) -> LoadedModel:
+        from core.checkpoint import newest
+        from core.runs import Run, load_model
+
+        path = self.snapshot().run_path
+        if path is None:
+            raise RunError("nothing is being trained")
+        return load_model(newest(Run(path).checkpoints)[0])
 
     # -- the thread -------------------------------------------------------------------------------------------
 

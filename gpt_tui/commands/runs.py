@@ -80,7 +80,7 @@ def _export(run: Any, file: Path | None) -> int:
 def summary(run: Any) -> dict[str, Any]:
     """What a list of runs shows of one, from its report or, while there is none, from its events."""
     from core.errors import UserError
-    from core.events import Eval, Started, Step
+    from core.events import Eval, Finished, Started, Step
 
     try:
         recipe, report = run.config().recipe, run.report()
@@ -99,6 +99,8 @@ def summary(run: Any) -> dict[str, Any]:
                 numbers["parameters"] = event.parameters
             elif isinstance(event, Step):
                 numbers |= {"steps": event.step, "train_seconds": event.elapsed}
+            elif isinstance(event, Finished):  # stopped, a little after the last line of the log
+                numbers |= {"steps": event.steps, "train_seconds": event.train_seconds}
             elif isinstance(event, Eval):
                 numbers["best_loss"] = event.best
     return found | {key: _number(value) for key, value in numbers.items()}

@@ -125,9 +125,11 @@ class ConfigPane(FormPane):
         self.app.copy_to_clipboard(self.state.command())
         self._tell_user(_("copied; where the terminal does not allow that, mark it with the mouse"))
 
-    def action_start(self) -> None:
+    async def action_start(self) -> None:
         wrong = ", ".join(self.state.wrong())
         if wrong:
+            self.state.leave_all()  # under each field now stands what is wrong with it
+            await self._edited(*self.form.rows())
             self._tell_user(_("not started: something is wrong with {names}").format(names=wrong), "warning")
             return
         self.post_message(StartTraining())

@@ -229,7 +229,7 @@ class RunsPane(Pane):
         if action == "ask":
             return True if row is not None and row.can_answer else None
         if action == "go_on":
-            return True if row is not None and row.state == "stopped" else None
+            return True if row is not None and row.state in ("stopped", "empty") else None
         if action == "clear":
             return True if self._marked else None
         return True

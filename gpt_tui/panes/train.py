@@ -136,7 +136,7 @@ class TrainPane(Pane):
         if self._is_due(snapshot):
             self._show_plots(snapshot)
             self._show_log(snapshot)
-        possible = (snapshot.can_start, snapshot.can_pause, self._can_resume(), snapshot.can_stop, snapshot.can_save)
+        possible = (self._can_start(), snapshot.can_pause, self._can_resume(), snapshot.can_stop, snapshot.can_save)
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
@@ -214,7 +214,7 @@ class TrainPane(Pane):
         """None greys an action: it is not possible now."""
         snapshot = self._snapshot
         possible = {
-            "start": snapshot.can_start,
+            "start": self._can_start(),
             "pause": snapshot.can_pause,
             "resume": self._can_resume(),
             "stop": snapshot.can_stop,
@@ -223,6 +223,11 @@ class TrainPane(Pane):
             "unwatch": not snapshot.live,
         }.get(action, True)
         return True if possible else None
+
+    def _can_start(self) -> bool:
+        """Also while a run is looked at that has come to its end."""
+        snapshot = self._snapshot
+        return snapshot.can_start or (snapshot.state in ("done", "failed") and not self.desk.session.active)
 
     def _can_resume(self) -> bool:
         return self._snapshot.can_resume or self._was_stopped()

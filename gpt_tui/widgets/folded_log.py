@@ -22,7 +22,8 @@ class FoldedLog(Log):
         self._of: Hashable = None
         self._told: deque[str] = deque(maxlen=MOST_LINES)
         self._count = 0
-        self._width = 0
+        self._folded_at = 0
+        """The width for which the lines were folded."""
 
     def show(self, of: Hashable, lines: Sequence[str], count: int) -> None:
         """``lines`` are the newest of the ``count`` that there have been of the run ``of``: add what is new."""
@@ -34,17 +35,25 @@ class FoldedLog(Log):
         if new:
             self._told.extend(lines[-new:])
             self._write(lines[-new:])
+            if new == count:
+                self._to_the_end()  # of another run: wherever the last one was being read
             self._count = count
 
     def on_resize(self) -> None:
-        """Another width: fold anew what has been told."""
+        """Another width: fold anew what has been told. What was the end may be another place now, and only from the
+        end does a log follow what is written."""
         width = self.scrollable_content_region.width
-        if width and width != self._width:
+        if width and width != self._folded_at:
             self.clear()
             self._write(tuple(self._told))
+        if width:
+            self._to_the_end()
+
+    def _to_the_end(self) -> None:
+        self.scroll_end(animate=False, immediate=True, x_axis=False)
 
     def _write(self, lines: Sequence[str]) -> None:
-        self._width = width = self.scrollable_content_region.width
+        self._folded_at = width = self.scrollable_content_region.width
         if not width:  # on a tab that is not open: written when it is, or the last line would be out of sight then
             return
         for line in lines:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from core.config import load_config
 from core.default import Default, write_default
@@ -120,6 +122,21 @@ def test_alt_and_a_number_is_what_a_terminal_sends() -> None:
     parser = XTermParser()
     keys = [getattr(event, "key", "") for text in ("\x1b4", "") for event in parser.feed(text)]
     assert "alt+4" in keys
+
+
+def test_alt_and_a_number_in_a_field_changes_the_tab_and_not_the_field(tmp_path: Path) -> None:
+    """With the character that a terminal's parser gives it: Alt+3 made ``n_head`` 3."""
+
+    async def scene(app: GptApp, pilot: Pilot[Any]) -> None:
+        await pilot.press("2", "down", "down")
+        await pilot.pause()
+        before = app.desk.config
+        assert isinstance(app.focused, Input)
+        app.post_message(Key("alt+4", "4"))
+        await until(pilot, lambda: app.main.current == "data")
+        assert app.desk.config == before
+
+    play(make_desk(tmp_path), scene)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

@@ -450,6 +450,7 @@ def test_copying_the_command_and_starting(tmp_path: Path) -> None:
         assert app.clipboard == "gpt-tui --no-ui train --recipe teacher --set model.n_layer=8"
         await pilot.press("9", "9", "9", "f5")
         await until(pilot, lambda: "not started: something is wrong with n_layer" in told(app))
+        await until(pilot, lambda: "✗ allowed: " in screen_text(app))
         assert not app.desk.session.active
 
     in_tab(tmp_path, scene)

@@ -52,6 +52,7 @@ def test_data_that_is_still_to_be_made(recipe: str, tmp_path: Path) -> None:
     assert guess.mean == pytest.approx(tokens / len(really), rel=0.05)
     assert guess.supervised == pytest.approx(really.supervised_tokens / tokens, rel=0.2)
     assert guess.valid_rows == 100
+    assert sample_key(config.update({"data.corpus_rows": 50_000})) != sample.key
     alone = config.update({"data.questions_together": 1})
     assert sample_key(alone) != sample.key
     assert guess_corpus(alone, look_at_data(alone) or sample).rows == 1500

@@ -172,6 +172,14 @@ def test_an_earlier_run_of_the_same_size_says_how_fast() -> None:
     assert estimate(TEACHER.update({"training.device": "cuda"}), facts(known())).source == ""
 
 
+def test_a_run_on_a_smaller_corpus_tells_nothing_of_a_larger_one() -> None:
+    """After one on 600 rows, 2,000 steps on 100,000 were to be 159 epochs."""
+    small = TEACHER.update({"data.train": "reader/train.jsonl", "data.corpus_rows": 600})
+    found = estimate(small, facts(known(small)))
+    assert found.epochs == pytest.approx(STEPS * TEACHER.training.batch_size / CORPUS.rows)
+    assert estimate(small.update({"data.corpus_rows": 100_000}), facts(known(small))).epochs is None
+
+
 def test_a_small_text_gives_a_small_vocabulary() -> None:
     found = estimate(TEACHER.update({"tokenizer.vocab_size": 8000}), facts())
     assert found.parts["embedding"] == 8000 * 256

@@ -72,6 +72,29 @@ def test_another_width_folds_anew() -> None:
     drive(120, act)
 
 
+def test_a_narrower_terminal_and_another_run_leave_the_newest_line_in_sight() -> None:
+    """The log stood where it was, and never again followed what was written."""
+    lines = [LONG] * 30
+
+    async def act(log: FoldedLog, pilot: Pilot[Any]) -> None:
+        log.show("a", lines, 30)
+        await pilot.pause()
+        for size in ((120, 40), (40, 10), (40, 8)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert log.is_vertical_scroll_end, size
+        log.scroll_home(animate=False, immediate=True)
+        await pilot.pause()
+        log.show("a", [*lines, "more"], 31)
+        assert not log.is_vertical_scroll_end, "who reads further up is left there"
+        log.show("b", [LONG] * 20, 20)
+        log.show("b", [LONG] * 21, 21)
+        await pilot.pause()
+        assert log.is_vertical_scroll_end
+
+    drive(80, act)
+
+
 def test_the_newest_line_is_in_sight_after_a_while_on_another_tab() -> None:
     lines = [f"step {number}" for number in range(90)]
 

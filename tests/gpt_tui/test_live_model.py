@@ -1,6 +1,8 @@
 """Asking the model that is being trained, with the real engine: its weights, and nothing changed by it."""
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +62,30 @@ def test_chatting_leaves_the_training_alone(tmp_path: Path) -> None:
     losses = [[e.loss for e in session.snapshot().steps if isinstance(e, Step)] for session in (plain, asked)]
     assert losses[0] == losses[1]
     assert asked.snapshot().failure is None
+
+
+def test_while_it_verifies_the_saved_weights_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asked then waited for ten seconds, and was told that the training does not answer."""
+    from core.training import finish
+
+    asked, go_on = threading.Event(), threading.Event()
+    ask = finish._ask
+
+    def slowly(*arguments: Any) -> Any:
+        asked.set()
+        assert go_on.wait(60.0)
+        return ask(*arguments)
+
+    monkeypatch.setattr(finish, "_ask", slowly)
+    session = Session()
+    session.start(tiny(tmp_path, 5).update({"data.verify_rows": 2}), Run(tmp_path / "run"))
+    try:
+        assert asked.wait(60.0)
+        wait_until(lambda: session.snapshot().state == "verifying")
+        assert session.live_model().step == 5
+    finally:
+        go_on.set()
+    assert session.join(60.0)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 import gpt_tui
 from core.config import load_config, to_yaml
-from core.events import Eval, Event, RolledBack, Started, State, Step
+from core.events import Eval, Event, Finished, RolledBack, Started, State, Step
 from core.lock import FolderLock
 from core.runs import list_runs
 from core.text import cell_width
@@ -93,6 +93,13 @@ def test_a_finished_a_stopped_and_an_empty_run(tmp_path: Path) -> None:
     assert (half.state, half.parameters, half.steps, half.best_loss) == ("stopped", 3_480_000, 3, 0.4)
     assert rows["bare"].state == "empty"
     assert not rows["bare"].can_answer
+
+
+def test_the_time_of_a_stopped_run_is_that_of_its_end(tmp_path: Path) -> None:
+    """Not that of the last line of the log: 18 s where the training said 21."""
+    make_run(tmp_path, "half", started(), step(3), Finished("user", 4, 21.0))
+    row = by_name(RunsReader().look(tmp_path))["half"]
+    assert (row.steps, row.seconds) == (4, 21.0)
 
 
 def test_unchanged_runs_are_not_read_again(tmp_path: Path) -> None:
@@ -483,6 +490,19 @@ def test_open_in_chat_watch_and_resume(tmp_path: Path) -> None:
         ]  # fmt: skip
 
     drive(four_runs(tmp_path), act)
+
+
+def test_a_run_that_has_no_checkpoint_yet_can_be_gone_on_with(tmp_path: Path) -> None:
+    """Killed before its first: it begins anew, as on the command line. The key did nothing."""
+    run = make_run(tmp_path, "bare")
+    (run / "checkpoints" / "step-00000003").rmdir()
+
+    async def act(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("r")
+        await settle(app, pilot)
+        assert app.heard == [("train", run)]
+
+    drive(tmp_path, act)
 
 
 def test_delete_asks_and_the_harmless_answer_has_the_focus(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from textual.pilot import Pilot
 from textual.widgets import Log, Static
 
 from core.errors import DataError
+from core.events import Finished, State
 from core.lock import FolderLock
 from core.text import cell_width
 from gpt_tui.app import GptApp
 from gpt_tui.desk import Desk
+from gpt_tui.messages import WatchRun
 from gpt_tui.panes.train import ACTIONS, TrainPane
 from gpt_tui.widgets.answers import Answers
 from gpt_tui.widgets.keybar import KeyBar
@@ -131,6 +134,27 @@ def test_a_run_that_another_process_trains_can_be_watched(tmp_path: Path) -> Non
         play(make_desk(tmp_path), scene)
     finally:
         lock.release()
+
+
+def test_after_a_look_at_a_run_that_has_ended_a_training_can_be_started(tmp_path: Path) -> None:
+    run = tmp_path / "ended"
+    run.mkdir()
+    lines = [json.dumps(event.to_json()) for event in (State("training", 0), Finished("max_steps", 3, 2.0))]
+    (run / "metrics.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+    async def scene(app: GptApp, pilot: Pilot[Any]) -> None:
+        app.on_watch_run(WatchRun(run))
+        pane = app.main.panes["train"]
+        await until(pilot, lambda: app.desk.snapshot().state in ("done", "failed") and not app.desk.snapshot().live)
+        app.tick()
+        assert pane.check_action("start", ()) is True
+        begin(app.desk)
+        app.tick()
+        assert pane.check_action("start", ()) is None, "one is running"
+        app.desk.session.stop()
+        app.desk.session.join(5.0)
+
+    play(make_desk(tmp_path), scene)
 
 
 def test_view_keys(tmp_path: Path) -> None:
