@@ -97,17 +97,16 @@ def load_config(
     source = ""
     if recipe is not None:
         path = recipe_path(recipe)
-        merged, lines = _load_settings(path)
+        values, lines = _load_settings(path)
+        merged = _base_of(values, lines, path) if path.parent != RECIPES else {}
+        _anchor_paths(values, path.parent)
+        _merge(merged, values)
         merged.setdefault("recipe", path.stem)
-        _anchor_paths(merged, path.parent)
         source = str(path)
     if file is not None:
         values, file_lines = _load_settings(file)
-        base = values.get("recipe")
-        if recipe is None and isinstance(base, str) and base in recipe_names():
-            merged, _ = _load_settings(recipe_path(base))
-        elif recipe is None and isinstance(base, str) and not stored and _is_misspelt(base):
-            raise _unknown_recipe(base, f"{file}:{file_lines[('recipe',)]}: ")
+        if recipe is None:
+            merged = _base_of(values, file_lines, file, stored=stored)
         _anchor_paths(values, file.parent)
         _merge(merged, values)
         lines, source = file_lines, str(file)
@@ -122,6 +121,16 @@ def load_config(
         _merge(merged, _nest({key: value}))
         lines = {path: n for path, n in lines.items() if not _within(".".join(map(str, path)), key)}
     return _validate(merged, source=source, lines=lines, overridden=overrides)
+
+
+def _base_of(values: dict[str, Any], lines: dict[KeyPath, int], file: Path, *, stored: bool = False) -> dict[str, Any]:
+    """The settings of the recipe that a file builds on; none where it names none, or one of its own."""
+    base = values.get("recipe")
+    if isinstance(base, str) and base in recipe_names():
+        return _load_settings(recipe_path(base))[0]
+    if isinstance(base, str) and not stored and _is_misspelt(base):
+        raise _unknown_recipe(base, f"{file}:{lines[('recipe',)]}: ")
+    return {}
 
 
 def _load_settings(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:

@@ -48,6 +48,9 @@ def _in_the_app(args: argparse.Namespace) -> int:
 def _by_lines(args: argparse.Namespace) -> int:
     loaded = load_model(args)
     sampling = sampling_of(args, loaded.config)
+    from core.records import MARK
+
+    byte_order_mark = MARK.decode()
     interactive = sys.stdin.isatty()
     if interactive:
         print(_("ask away; an empty line or Ctrl+D ends"), file=sys.stderr)
@@ -56,7 +59,7 @@ def _by_lines(args: argparse.Namespace) -> int:
             sys.stderr.write("> ")
             sys.stderr.flush()
         line = sys.stdin.readline()
-        question = line.strip()
+        question = line.removeprefix(byte_order_mark).strip()
         if not line or (interactive and not question):
             return 0
         if not question:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..format import json_line
 from ..i18n import _
 from ..verdicts import verdict_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from core.compare import Change, Comparison
-    from core.runs import LoadedModel
 
 SHOWN = 10  # changed rows printed each way; --json has all
 
@@ -34,11 +31,10 @@ def run(args: argparse.Namespace) -> int:
     from core.compare import compare
     from core.default import Default, checkpoint_of, write_default
     from core.doctor import unique_rows
-    from core.errors import DataError
+    from core.held_out import held_out_rows, learnt_from, split_of
     from core.machine import usable_cores
     from core.records import find_data, read_records
     from core.runs import load_model, runs_folder
-    from core.sources import data_file
 
     from ..console import Console
 
@@ -46,11 +42,11 @@ def run(args: argparse.Namespace) -> int:
     folder = runs_folder(args.runs_dir)
     places = [checkpoint_of(folder, name) for name in (args.a, args.b)]
     models = [load_model(path) for _run, path in places]
-    name = args.data or models[1].config.data.valid
-    if not name:
-        raise DataError("this run has no validation file; name one with --data FILE")
-    path = find_data(name) if args.data else data_file(models[1].config, name, folder)
-    records = unique_rows(list(read_records(path)))
+    if args.data:
+        path = find_data(args.data)
+        records = unique_rows(list(read_records(path)))
+    else:
+        path, records = held_out_rows(models[1], folder)
     console = Console(sys.stderr)
     steps = compare(models[0], models[1], records)
     while True:
@@ -68,7 +64,10 @@ def run(args: argparse.Namespace) -> int:
                     "exact_rate": result.b["exact_rate"], "against_rate": result.a["exact_rate"]}  # fmt: skip
         write_default(folder, Default(target.name, chosen.name, evidence))
     labels = [f"{run.name}:{where.name}" for run, where in places]
-    seen = trained_on(path, models)
+    seen = [number for number, loaded in enumerate(models) if learnt_from(loaded, path)]
+    if not args.data:  # where rows were split off, those who split alike learnt from the others
+        own = models[1].config
+        seen = [number for number in seen if own.data.valid or split_of(models[number].config) != split_of(own)]
     if args.json:
         found = {"runs": labels, "data": str(path), **result.to_json(), "trained_on": seen, "promoted": promoted}
         print(json_line(found))
@@ -80,21 +79,6 @@ def run(args: argparse.Namespace) -> int:
     if args.promote:
         print(promotion(result, labels[1]))
     return 0
-
-
-def trained_on(path: Path, models: list[LoadedModel]) -> list[int]:
-    """Which of the models learnt from the very file they are asked about: a rate on it says little."""
-    from core.errors import DataError
-    from core.storage import file_sha256, read_json
-
-    digest = file_sha256(path, DataError)
-    found = []
-    for number, loaded in enumerate(models):
-        state: Any = read_json(loaded.path / "state.json")
-        sums = state.get("data_sha256") if isinstance(state, dict) else None
-        if isinstance(sums, dict) and any(sums[key] == digest for key in sums if "/" not in key):
-            found.append(number)
-    return found
 
 
 def report(result: Comparison, labels: list[str]) -> list[str]:

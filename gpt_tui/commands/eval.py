@@ -23,18 +23,19 @@ def run(args: argparse.Namespace) -> int:
     from core.doctor import unique_rows
     from core.errors import DataError
     from core.evaluate import ask_all, questions_of, summary, summary_by_kind
+    from core.held_out import held_out_rows
     from core.records import find_data, read_records
     from core.runs import runs_folder
-    from core.sources import data_file
     from core.template import TEMPLATES
     from core.text import printable
 
     loaded = load_model(args)
-    name = args.data or loaded.config.data.valid
-    if not name:
-        raise DataError("this run has no validation file; name one with --data FILE")
-    path = find_data(name) if args.data else data_file(loaded.config, name, runs_folder(args.runs_dir))
-    records = questions_of(unique_rows(list(read_records(path))))
+    if args.data:
+        path = find_data(args.data)
+        rows = unique_rows(list(read_records(path)))
+    else:
+        path, rows = held_out_rows(loaded, runs_folder(args.runs_dir))
+    records = questions_of(rows)
     if not records:
         raise DataError("{path}: no question with an answer in it", path=str(path))
     template = TEMPLATES[loaded.config.data.template]

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -185,7 +185,7 @@ def _run_to_go_on(args: argparse.Namespace) -> Path:
 
 def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) -> bool:
     """Print the events of a training; True if it ended by itself."""
-    from core.events import Finished, Progress, Saved, Started, Step, Verified
+    from core.events import Event, Finished, Progress, Saved, Started, Step, Verified
     from core.text import printable
     from core.train import train
 
@@ -197,7 +197,20 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
     total: int | None = None
     saved_step = 0
     end: Finished | None = None
-    verified = False
+    verified = reader_gone = False
+
+    def tell(event: Event, said: Sequence[str]) -> None:
+        if args.json:
+            console.print(json_line(event.to_json()))
+            return
+        for line in said:
+            console.print(line)
+        if isinstance(event, Progress) and event.total:
+            console.progress(event.done / event.total, "")
+        elif isinstance(event, Step):
+            console.progress(event.progress, _("loss {loss:.4f}  eta {eta}").format(
+                loss=event.loss, eta=duration(event.eta)))  # fmt: skip
+
     try:
         for event in train(config, target, control, resume=args.resume is not None):
             if isinstance(event, Started):
@@ -207,28 +220,27 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
             elif isinstance(event, Finished):
                 end = event
                 console.clear()
-            said = lines(event, total)
+            said = list(lines(event, total))
             if isinstance(event, Verified):
                 verified = True
                 if args.verify:
-                    said = iter(verdict_table([(part_name(name), part) for name, part in event.parts.items()]))
+                    said = verdict_table([(part_name(name), part) for name, part in event.parts.items()])
             for line in said:
                 log.write(line)
-                if not args.json:
-                    console.print(line)
-            if args.json:
-                console.print(json_line(event.to_json()))
-            elif isinstance(event, Progress) and event.total:
-                console.progress(event.done / event.total, "")
-            elif isinstance(event, Step):
-                console.progress(event.progress, _("loss {loss:.4f}  eta {eta}").format(
-                    loss=event.loss, eta=duration(event.eta)))  # fmt: skip
+            try:
+                if not reader_gone:
+                    tell(event, said)
+            except BrokenPipeError:  # ``| head``, or a ``| tee`` that died: save what has been learnt, and end
+                reader_gone = True
+                control.request_stop()
     except Exception as error:
         log.write(printable(f"{type(error).__name__}: {error}"))
         raise
     finally:
         console.clear()
         log.close()
+    if reader_gone:
+        raise BrokenPipeError
     if args.verify and not verified and end is not None and not control.stop:
         print(_("nothing to verify: there is no question with an answer in the data"), file=sys.stderr)
     if end is not None and not args.json:

@@ -73,6 +73,14 @@ def test_a_file_builds_on_the_recipe_that_it_names(file: Any) -> None:
     assert load_config(file=mine) == load_config("teacher").update({"training.max_steps": 7})
 
 
+def test_so_does_a_recipe_of_one_s_own(file: Any) -> None:
+    """It was trained on another recipe's data, with another network."""
+    mine = file("recipe: reader\ntraining:\n  max_steps: 7\n", "mine.yaml")
+    assert load_config(str(mine)) == load_config("reader").update({"training.max_steps": 7})
+    with pytest.raises(ConfigError, match="techer"):
+        load_config(str(file("recipe: techer\n", "other.yaml")))
+
+
 def test_a_recipe_that_was_asked_for_counts_more_than_the_one_in_the_file(file: Any) -> None:
     recipe = file("model:\n  n_layer: 1\n", "own.yaml")
     mine = file("recipe: teacher\ntraining:\n  max_steps: 7\n")

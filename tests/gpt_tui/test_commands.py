@@ -225,6 +225,11 @@ def test_chat_as_json(gpt_tui: Cli, trained: Path) -> None:
     assert all({"text", "stop_reason", "tokens", "tokens_per_second"} <= set(line) for line in done.lines)
 
 
+def test_questions_from_a_file_that_windows_saved(gpt_tui: Cli, trained: Path) -> None:
+    first, second = gpt_tui("chat", "--json", "--no-ui", stdin="\ufeff猫吃什么？\n猫吃什么？\n").lines
+    assert first["prompt_tokens"] == second["prompt_tokens"], "the byte order mark was asked, too"
+
+
 def test_chat_takes_the_options_of_ask(gpt_tui: Cli, trained: Path) -> None:
     done = gpt_tui("chat", "--show-label", "--max-new-tokens", "1", "--checkpoint", "best", stdin="一加一等于几？\n")
     assert done.out == "回答:2\n"
@@ -287,11 +292,28 @@ def test_eval_without_anything_to_ask(gpt_tui: Cli, copied: Path, tmp_path: Path
 def test_eval_of_a_run_without_validation_rows(gpt_tui: Cli, copied: Path) -> None:
     folder = copied / "checkpoints" / "best"
     state, weights, _ = load(folder)
-    state["config"]["data"]["valid"] = None
+    state["config"]["data"] |= {"valid": None, "valid_fraction": 0.0}
     save(folder, state, (folder / "tokenizer.json").read_text(encoding="utf-8"), weights)
     done = gpt_tui("eval", "--checkpoint", "best")
     assert done.code == 1
     assert done.err == "gpt-tui: this run has no validation file; name one with --data FILE\n"
+
+
+def test_eval_and_compare_of_a_run_whose_validation_rows_were_split_off(
+    gpt_tui: Cli, tmp_path: Path, helpers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A student's own data: one file. Both asked for another one, though rows had been held out."""
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "own.jsonl"
+    rows = [json.dumps({"prompt": f"第{n}题？", "completion": f"答{n}"}, ensure_ascii=False) for n in range(40)]
+    own.write_text("\n".join(rows), encoding="utf-8")
+    for name in ("a", "b"):
+        assert gpt_tui("--no-ui", "train", "--data", own, "--run", name, "--steps", 2, *helpers.tiny).code == 0
+    assert gpt_tui("eval", "--run", "a", "--json").json["total"] == 4
+    found = gpt_tui("compare", "a", "b", "--json").json
+    assert (found["a"]["total"], found["trained_on"]) == (4, [])
+    own.write_text("\n".join(rows[::-1]), encoding="utf-8")
+    assert "no validation file" in gpt_tui("eval", "--run", "a").err, "other rows would be held out now"
 
 
 # -- doctor ---------------------------------------------------------------------------------------------------

@@ -387,6 +387,7 @@ def test_a_reader_that_has_gone_ends_the_training_silently(
     assert process.returncode == 1
     assert err == b""
     assert not Run(Path("runs/a")).lock.is_held()
+    assert Run(Path("runs/a")).state() == "stopped", "what was learnt is saved"
 
 
 def test_a_disk_that_is_broken_at_the_end_is_an_error(train: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
