@@ -174,6 +174,9 @@ TEXTS = {
     "{key}: cannot change during a run": "{key}：训练过程中不能修改",
     "{problem}": "{problem}",
     "{problem}; the checkpoint before it is used": "{problem}；改用它之前的检查点",
+    "the checkpoint of step {step} has no optimizer's memory: that begins anew, and the loss rises at first": (
+        "第 {step} 步的检查点没有优化器的记忆：它将重新开始，损失会先上升"
+    ),
     "the data changed since step {step}: its rows come in a new order from here on": (
         "第 {step} 步之后数据有改动：从这里起按新的顺序训练"
     ),

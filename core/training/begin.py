@@ -113,6 +113,12 @@ def restore(trainer: Trainer) -> Iterator[Event]:
             {"step": progress.step},
             level="warning",
         )
+    if not memory and progress.step:
+        yield Notice(
+            "the checkpoint of step {step} has no optimizer's memory: that begins anew, and the loss rises at first",
+            {"step": progress.step},
+            level="warning",
+        )
     dtype = str(state.get("dtype"))
     trainer.dtype_name = dtype if dtype in DTYPES else trainer.dtype_name
     trainer.origin = state.get("start")

@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         print(json_line({"run": found.name, "path": str(found.path), "report": found.report()}))
         return 0
     name = printable(found.name)
-    parameters = (found.report() or {}).get("parameters", 0)
+    parameters = (found.report() or {}).get("parameters") or _parameters_of(found)
     print(_("imported as {run}: {parameters:,} parameters").format(run=name, parameters=parameters))
     print(_('ask it: gpt-tui ask "…" --run {run}').format(run=name))
     return 0
@@ -140,3 +140,11 @@ def _listen(events: Generator[Event, None, Run]) -> Run:
             return found
         finally:
             console.clear()
+
+
+def _parameters_of(run: Run) -> int:
+    """Of a run that was stopped, and so has no report."""
+    from core.skeleton import count_parameters
+    from core.tokenizer import Tokenizer
+
+    return sum(count_parameters(run.config().model, Tokenizer.load(run.tokenizer_file).vocab_size).values())

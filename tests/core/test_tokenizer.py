@@ -160,6 +160,12 @@ def test_the_size_is_what_was_asked_for_or_what_the_text_has(bpe: Tokenizer) -> 
     assert small.vocab_size == 256 + 3
 
 
+def test_a_word_without_end_is_learnt_from_in_pieces() -> None:
+    """One of 80,000 characters took 22 s, of 300,000 longer than anyone has waited, and no signal could end it."""
+    tokenizer = train_bpe(iter(["长" * 2_000_000, "什么是水？" * 9]), 300)
+    assert tokenizer.decode(tokenizer.encode("长长什么是水？")) == "长长什么是水？"
+
+
 def test_training_is_repeatable() -> None:
     texts = ["什么是注意力机制？ the quick brown fox"] * 4
     assert train_bpe(iter(texts), 330).to_json() == train_bpe(iter(texts), 330).to_json()

@@ -57,7 +57,13 @@ def test_a_bundle_and_back(gpt_tui: Cli, trained: Path, monkeypatch: pytest.Monk
     assert taken.err == f"gpt-tui: {trained}: exists already; choose another name with --run NAME\n"
     monkeypatch.setenv("GPT_TUI_RUNS", "others")
     done = gpt_tui("import", "bundle", "tiny.zip", "--run", "lins")
-    assert done.code == 0 and done.out.startswith("imported as lins: ")
+    assert done.code == 0
+    first = done.out.splitlines()[0]
+    assert first == f"imported as lins: {gpt_tui('runs', '--json').json[0]['parameters']:,} parameters"
+    (trained / "report.json").unlink()  # as of a run that was stopped
+    assert gpt_tui("export", "bundle", trained, "half.zip").code == 0
+    assert gpt_tui("import", "bundle", "half.zip", "--run", "half").out.splitlines()[0] == first.replace("lins", "half")
+    assert gpt_tui("runs", "delete", "half", "--yes").code == 0
     for question, answer in list(PAIRS.items())[:3]:
         assert gpt_tui("ask", question).out == gpt_tui("ask", question, "--run", trained).out
         assert answer

@@ -491,3 +491,14 @@ def test_the_order_of_rows_is_a_function_of_seed_and_epoch() -> None:
 
     assert order(1, 0) == order(1, 0)
     assert len({order(1, 0), order(1, 1), order(2, 0), order(2, 1)}) == 4
+
+
+def test_without_the_optimizer_s_memory_it_goes_on_with_a_warning(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a bundle without it: the loss rose, and nothing said why."""
+    lab.cut_short(UNEVEN, "run", saved_at(4))
+    load = checkpoint.load
+    monkeypatch.setattr(checkpoint, "load", lambda *args, **options: (*load(*args, **options)[:2], {}))
+    events = lab.resume()
+    said = [event for event in events if isinstance(event, Notice) and "optimizer's memory" in event.text]
+    assert [(event.level, event.values) for event in said] == [("warning", {"step": 4})]
+    assert isinstance(events[-1], Finished)
