@@ -307,7 +307,7 @@ def test_watching_takes_the_place_of_the_own_training_and_gives_it_back(tmp_path
         app.tick()
         assert not app.desk.snapshot().live
         assert app.desk.source is not None
-        assert app.main.panes["train"].check_action("start", ()) is None
+        assert app.main.panes["train"].check_action("pause", ()) is None, "it is not this app's to steer"
         await pilot.press("u")
         await pilot.pause()
         assert app.desk.source is None
