@@ -14,9 +14,8 @@ from .sources import data_file
 from .storage import file_sha256, read_json
 
 
-def learnt_from(loaded: LoadedModel, path: Path) -> bool:
-    """Whether a model was trained on this very file, byte for byte. Raises ``DataError`` if it cannot be read."""
-    digest = file_sha256(path, DataError)
+def learnt_from(loaded: LoadedModel, digest: str) -> bool:
+    """Whether a model was trained on the very file whose SHA-256 this is."""
     state: Any = read_json(loaded.path / "state.json")
     sums = state.get("data_sha256") if isinstance(state, dict) else None
     return isinstance(sums, dict) and any(sums[key] == digest for key in sums if "/" not in key)
@@ -36,7 +35,7 @@ def held_out_rows(loaded: LoadedModel, runs: Path) -> tuple[Path, list[Record]]:
         return path, unique_rows(list(read_records(path)))
     if data.valid_fraction:
         path = data_file(loaded.config, data.train, runs)
-        if learnt_from(loaded, path):
+        if learnt_from(loaded, file_sha256(path, DataError)):
             rows = load_corpus(loaded.config.update({"data.train": str(path), "data.valid_unseen": None})).valid
             if any(record.turns for record in rows):
                 return path, rows

@@ -168,13 +168,12 @@ class Session:
         return LoadedModel(model.eval(), copy.tokenizer, copy.config, copy.step, folder, size)
 
     def _saved_model(self) -> LoadedModel:
-        from core.checkpoint import newest
-        from core.runs import Run, load_model
+        from core.runs import Run
 
         path = self.snapshot().run_path
         if path is None:
             raise RunError("nothing is being trained")
-        return load_model(newest(Run(path).checkpoints)[0])
+        return Run(path).load("last")
 
     # -- the thread -------------------------------------------------------------------------------------------
 

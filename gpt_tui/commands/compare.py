@@ -31,10 +31,12 @@ def run(args: argparse.Namespace) -> int:
     from core.compare import compare
     from core.default import Default, checkpoint_of, write_default
     from core.doctor import unique_rows
+    from core.errors import DataError
     from core.held_out import held_out_rows, learnt_from, split_of
     from core.machine import usable_cores
     from core.records import find_data, read_records
     from core.runs import load_model, runs_folder
+    from core.storage import file_sha256
 
     from ..console import Console
 
@@ -64,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
                     "exact_rate": result.b["exact_rate"], "against_rate": result.a["exact_rate"]}  # fmt: skip
         write_default(folder, Default(target.name, chosen.name, evidence))
     labels = [f"{run.name}:{where.name}" for run, where in places]
-    seen = [number for number, loaded in enumerate(models) if learnt_from(loaded, path)]
+    digest = file_sha256(path, DataError)
+    seen = [number for number, loaded in enumerate(models) if learnt_from(loaded, digest)]
     if not args.data:  # where rows were split off, those who split alike learnt from the others
         own = models[1].config
         seen = [number for number in seen if own.data.valid or split_of(models[number].config) != split_of(own)]
