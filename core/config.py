@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,17 @@ ELSEWHERE = {
     "train_path": "train",
     "val_path": "valid",
 }
+
+
+class Override(str):
+    """``key=value``, and which option of a command said so: an error names that."""
+
+    option: str
+
+    def __new__(cls, text: str, option: str = "--set") -> Override:
+        override = super().__new__(cls, text)
+        override.option = option
+        return override
 
 
 class Config(Settings):
@@ -223,8 +235,7 @@ def _validate(
     loc = tuple(part for part in first["loc"])
     key = ".".join(str(part) for part in loc)
     line = next((lines[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in lines), None)
-    set_here = any(_within(key, item.partition("=")[0].strip()) for item in overridden)
-    where = "--set" if set_here else f"{source}:{line}" if line is not None and source else source
+    where = _option(first, key, overridden) or (f"{source}:{line}" if line is not None and source else source)
     more = Phrase(" (and {count} more)", count=len(details) - 1) if len(details) > 1 else ""
     raise ConfigError(
         "{where}{key}: {problem}{more}",
@@ -233,6 +244,18 @@ def _validate(
         problem=_problem(key, first),
         more=more,
     )
+
+
+def _option(detail: ErrorDetails, key: str, overridden: Sequence[str]) -> str:
+    """The option that set what is wrong; '' where none did. An error about several settings of a section names them
+    in its words, and any of them may have been set."""
+    words = set(re.findall(r"\w+", str(detail.get("ctx", {}).get("template", ""))))
+    for item in reversed(overridden):
+        changed = item.partition("=")[0].strip()
+        together = not key or changed.startswith(f"{key}.")
+        if _within(key, changed) or (together and changed.rpartition(".")[2] in words):
+            return item.option if isinstance(item, Override) else "--set"
+    return ""
 
 
 def _problem(key: str, detail: ErrorDetails) -> Phrase:

@@ -27,7 +27,9 @@ class FolderLock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Raises ``RunError`` naming the holder when another process has it."""
+        """Raises ``RunError`` naming the holder when another process has it. One that is held already is acquired
+        anew: its file may have been removed."""
+        self.release()
         file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - held until release()
         if not _lock_soon(file):
             file.close()

@@ -86,7 +86,10 @@ def find_data(name: str) -> Path:
         path = Path(name).expanduser()
         if "\0" in name or path.is_absolute() or path.exists():
             return path
-        return bundled_file(f"data/{name.removeprefix('data/')}")
+        try:
+            return bundled_file(f"data/{name.removeprefix('data/')}")
+        except DataError as problem:
+            raise DataError(problem.template, name=name) from None  # as it was asked for
     except (OSError, RuntimeError):  # too long a name, a folder not to be entered, '~' of an unknown user
         return Path(name)  # whoever opens it says what is wrong
 

@@ -166,7 +166,11 @@ class Run:
             raise RunError("{run}: not deleted: nothing in it comes from a training", run=str(self.path))
         if self.lock.is_held():
             raise RunError("{run}: a training is writing to it; stop it first", run=str(self.path))
-        remove_tree(self.path)
+        try:
+            remove_tree(self.path)
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+            raise RunError("{run}: cannot be deleted: {reason}", run=str(self.path), reason=reason) from None
         clear_default(self.path.parent, self.name)
 
 

@@ -128,9 +128,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         fsync_folder(path.parent)
-    except BaseException:
+    except BaseException as problem:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        _name_what_was_asked_for(problem, temporary, path)
         raise
 
 
@@ -145,8 +146,8 @@ def atomic_folder(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
-    remove_tree(temporary)
     try:
+        remove_tree(temporary)
         temporary.mkdir(mode=mode)
         yield temporary
         fsync_folder(temporary)
@@ -157,9 +158,18 @@ def atomic_folder(
             if not keep(path):  # not somebody else who was quicker
                 raise
         remove_tree(temporary)
-    except BaseException:
-        remove_tree(temporary)
+    except BaseException as problem:
+        with contextlib.suppress(OSError):
+            remove_tree(temporary)
+        _name_what_was_asked_for(problem, temporary, path)
         raise
+
+
+def _name_what_was_asked_for(problem: BaseException, temporary: Path, path: Path) -> None:
+    """Nobody knows the temporary name that the system complains about."""
+    if isinstance(problem, OSError) and str(problem.filename).startswith(str(temporary)):
+        problem.filename = str(path) + str(problem.filename).removeprefix(str(temporary))
+        problem.filename2 = None
 
 
 def _beside(path: Path) -> Path:
@@ -225,10 +235,10 @@ class LineFile:
         for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
             flags |= getattr(os, name, 0)
         number = os.open(self.path, flags, 0o666)
-        self._file = open(number, "ab", buffering=0)  # noqa: SIM115 - closed in close()
         if not stat.S_ISREG(os.fstat(number).st_mode):
-            self._file.close()
+            os.close(number)
             raise OSError(errno.EINVAL, "is not a regular file", str(self.path))
+        self._file = open(number, "ab", buffering=0)  # noqa: SIM115 - closed in close()
         if self._file.tell() and not self._waiting and not _ends_with_newline(self.path):
             self._waiting = b"\n"
 
@@ -242,6 +252,10 @@ class LineFile:
     def write_waiting(self) -> None:
         """Try once more. Raises ``OSError`` while there is no room."""
         try:
+            if self._waiting and not self.path.exists():  # somebody has removed it: lines would go nowhere
+                removed = self._file
+                self._open()
+                removed.close()
             while self._waiting:
                 self._waiting = self._waiting[self._file.write(self._waiting) :]
         except OSError as problem:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from .errors import DataError
+from .errors import DataError, Phrase
 from .pieces import PieceTable
 from .storage import read_text
 from .text import without_surrogates
@@ -145,7 +146,8 @@ class Tokenizer:
         try:
             inner = tokenizers.Tokenizer.from_str(text)
         except (Exception, RecursionError) as problem:  # the library raises plain Exception for everything
-            reason = str(problem).splitlines()[0][:120] if str(problem) else type(problem).__name__
+            said = str(problem).splitlines()[0][:120] if str(problem) else type(problem).__name__
+            reason = _no_json(text) or said  # the library counts bytes of a line, and knows no language but one
             raise DataError("{file}: not a tokenizer: {reason}", file=source, reason=reason) from None
         if not isinstance(inner.model, (models.BPE, models.WordLevel)):
             raise DataError(
@@ -173,6 +175,17 @@ class Tokenizer:
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
         return cls.from_json(read_text(path, limit=MAX_BYTES, error=DataError), str(path))
+
+
+def _no_json(text: str) -> str:
+    """Why a text is no JSON; '' where it is."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as problem:
+        return Phrase("no JSON in line {line}: {problem}", line=problem.lineno, problem=problem.msg)
+    except (RecursionError, ValueError):
+        return Phrase("nested too deeply")
+    return ""
 
 
 class StreamDecoder:

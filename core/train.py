@@ -65,7 +65,7 @@ def train(
     lock.acquire()
     trainer: Trainer | None = None
     try:
-        trainer = Trainer(config, run, control)
+        trainer = Trainer(config, run, control, lock)
         with Recorder(run) as recorder, EventFiles(run.path / "tensorboard", config) as event_files:
             for event in run_training(trainer, recorder, resume):
                 recorder.write(event)

@@ -234,10 +234,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_("gpt-tui: the memory is used up; choose a smaller model or end other programs"), file=sys.stderr)
         return 1
     except OSError as error:
-        reason = error.strerror or str(error)
-        problem = str(error).replace(reason, _(reason))
-        print(_("gpt-tui: the system says: {problem}").format(problem=problem), file=sys.stderr)
+        print(f"gpt-tui: {_system_error(error)}", file=sys.stderr)
         return 1
+
+
+def _system_error(error: OSError) -> str:
+    """What the system says, and of which file."""
+    from core.text import printable
+
+    reason = _(error.strerror or str(error))
+    if not isinstance(error.filename, (str, bytes)):
+        return _("the system says: {problem}").format(problem=printable(reason))
+    return printable(f"{os.fsdecode(error.filename)}: {reason}")
 
 
 def say(error: Exception) -> str:

@@ -17,10 +17,10 @@ STEP_COLUMNS = {
 COLUMNS = ("step", *STEP_COLUMNS, "eval_loss", "best_eval_loss")
 
 
-def as_csv(events: Iterable[Event]) -> str:
-    """One row a step at which something was logged or evaluated, in order, with a header; a cell without a finite
-    number is empty. Of a step that was taken twice, the last account counts."""
-    rows: dict[int, dict[str, str]] = {}
+def measured(events: Iterable[Event]) -> list[dict[str, int | float | None]]:
+    """What is known of each step at which something was logged or evaluated, in order, by column. Of a step that was
+    taken twice, the last account counts; None: no finite number."""
+    rows: dict[int, dict[str, int | float | None]] = {}
     for event in events:
         if isinstance(event, Step):
             values = {column: getattr(event, name) for column, name in STEP_COLUMNS.items()}
@@ -28,17 +28,22 @@ def as_csv(events: Iterable[Event]) -> str:
             values = {"eval_loss": event.loss, "best_eval_loss": event.best}
         else:
             continue
-        row = rows.setdefault(event.step, {"step": str(event.step)})
-        row.update({column: _cell(value) for column, value in values.items()})
+        row = rows.setdefault(event.step, {"step": event.step})
+        row.update({column: _number(value) for column, value in values.items()})
+    return [rows[step] for step in sorted(rows)]
+
+
+def as_csv(events: Iterable[Event]) -> str:
+    """``measured`` with a header, each number with all its digits, so that reading it back gives the same."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows[step] for step in sorted(rows))
+    writer.writerows(measured(events))
     return text.getvalue()
 
 
-def _cell(value: object) -> str:
-    """All digits of a number, so that reading it back gives the same; nothing for anything else in the file."""
+def _number(value: object) -> int | float | None:
+    """A number as it is; nothing for anything else that the file may hold."""
     if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else ""
-    return str(value) if type(value) is int and abs(value) < 2**63 else ""
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int) and type(value) is int and abs(value) < 2**63 else None

@@ -45,7 +45,7 @@ TEXTS = {
     "start from another folder or remove it from PYTHONPATH": (
         "gpt-tui: 另一个名为 core 的包遮住了本程序自己的：{path}；请换一个文件夹启动，或把它从 PYTHONPATH 中去掉"
     ),
-    "gpt-tui: the system says: {problem}": "gpt-tui: 系统报告：{problem}",
+    "the system says: {problem}": "系统报告：{problem}",
     # screen.py
     # sampling_options.py
     "which run (default: the newest)": "哪个运行记录（默认：最新的）",
@@ -210,6 +210,8 @@ TEXTS = {
     "time": "用时",
     "running": "训练中",
     "empty": "空",
+    "replace a file that is no vocabulary, too": "目标文件不是词表时也替换",
+    "replace files that are no such corpus, too": "目标文件不是这种语料时也替换",
     "damaged": "已损坏",
     "checkpoints: {names}": "检查点：{names}",
     # commands/tokenizer.py

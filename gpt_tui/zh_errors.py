@@ -127,6 +127,7 @@ TEXTS = {
     # tokenizer.py
     "the tokenizer has neither {name} nor {gpt2}": "分词器里既没有 {name} 也没有 {gpt2}",
     "{file}: not a tokenizer: {reason}": "{file}：不是分词器：{reason}",
+    "no JSON in line {line}: {problem}": "第 {line} 行不是 JSON：{problem}",
     "{file}: only byte-level BPE and character tokenizers are supported, found {kind}": (
         "{file}：只支持字节级 BPE 和字符分词器，得到 {kind}"
     ),
@@ -153,6 +154,7 @@ TEXTS = {
         "{run}：这个运行记录已存在；用 --resume {name} 继续，或换一个 --run 名称"
     ),
     "{run}: cannot be written: {reason}": "{run}：无法写入：{reason}",
+    "{run}: cannot be deleted: {reason}": "{run}：无法删除：{reason}",
     "{run}: no such run (no config.yaml in it)": "{run}：没有这个运行记录（其中没有 config.yaml）",
     "{run}: a training is writing to it; stop it first": "{run}：训练正在写入；请先停止训练",
     "{run}: not deleted: nothing in it comes from a training": "{run}：没有删除：其中没有训练产生的文件",
@@ -169,6 +171,11 @@ TEXTS = {
         "training.device：这台机器上没有 {wanted}；现有：{names}"
     ),
     # training/
+    "{run}: this training has ended, after {steps} steps; to go on with it ask for more than that: --steps N "
+    "or --minutes N": "{run}：这次训练已结束，共 {steps} 步；要继续，请给更多：--steps N 或 --minutes N",
+    "{run}: the folder was removed while its training went on; it is made again, older checkpoints are lost": (
+        "{run}：训练期间这个文件夹被删除；现已重新建立，之前的检查点已丢失"
+    ),
     "resume needs a run": "继续训练需要指定运行记录",
     "{key}: cannot change when a run goes on; start a new run for that": "{key}：继续训练时不能修改；请另开一次训练",
     "{key}: cannot change during a run": "{key}：训练过程中不能修改",
@@ -188,6 +195,17 @@ TEXTS = {
     "report.json not written: {reason}": "report.json 没有写入：{reason}",
     "int8 checkpoint not written: {reason}": "int8 检查点没有写入：{reason}",
     # gpt_tui/commands
+    "{path}: exists already and is no vocabulary; --force replaces it": (
+        "{path}：已经存在，且不是词表；加 --force 则替换"
+    ),
+    "{path}: exists already and is no such corpus; --force replaces it": (
+        "{path}：已经存在，且不是这种语料；加 --force 则替换"
+    ),
+    "runs list {name}: a list takes no name; one run: gpt-tui runs show {name}": (
+        "runs list {name}：列表不需要名称；查看一个运行记录：gpt-tui runs show {name}"
+    ),
+    "--csv: only for gpt-tui runs export RUN": "--csv：只用于 gpt-tui runs export RUN",
+    "--csv and --json exclude each other": "--csv 和 --json 不能同时使用",
     "this run has no validation file; name one with --data FILE": "这个运行记录没有验证文件；请用 --data FILE 指定",
     "{path}: no question with an answer in it": "{path}：里面没有带答案的问题",
     "which run? gpt-tui runs delete NAME": "删除哪一个？gpt-tui runs delete NAME",

@@ -43,6 +43,11 @@ TEXTS = {
     "found unexpected end of stream": "文件意外结束，可能缺少引号",
     "while scanning a simple key": "键的写法有误",
     "special characters are not allowed": "含有不允许的特殊字符",
+    # zipfile
+    "File is not a zip file": "不是 zip 文件",
+    "Truncated file header": "文件不完整",
+    "Bad magic number for central directory": "zip 目录已损坏",
+    "Bad magic number for file header": "zip 文件头已损坏",
     # pydantic, in lower case as core.config gives them
     "input should be a valid string": "文本",
     "input should be a valid dictionary or instance of probe": "带有 prompt 的一组设置",

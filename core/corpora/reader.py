@@ -20,6 +20,8 @@ from .reader_compose import GENRES, Mix, Question, compose_exercise, compose_pas
 from .reader_values import pick, values_of
 
 SPLITS = ("train", "valid", "valid_unseen")
+BEGINNING = "阅读下面短文：\n"  # of every prompt
+MOST_LINE = 100_000  # bytes; the longest row has 3,000
 PROGRESS_ROWS = 1000  # rows between two progress records
 #: Questions asked about a passage at most. Those of training can be learnt together; validation asks only one, so
 #: that its rows are independent of each other.
@@ -76,6 +78,16 @@ def make_reader_corpus(train: int, valid: int, seed: int) -> Generator[Row, None
     return _rows({"valid": valid, "valid_unseen": valid, "train": train}, seed)
 
 
+def is_reader_corpus(path: Path) -> bool:
+    """Whether a file begins as the files of this corpus do."""
+    with open(path, "rb") as file:
+        try:
+            row = json.loads(file.readline(MOST_LINE))
+        except (ValueError, RecursionError):
+            return False
+    return isinstance(row, dict) and "genre" in row and str(row.get("prompt")).startswith(BEGINNING)
+
+
 def write_reader_corpus(
     out_dir: str | os.PathLike[str], train: int, valid: int, seed: int
 ) -> Generator[Progress, None, None]:
@@ -107,7 +119,7 @@ def _rows(counts: dict[str, int], seed: int) -> Generator[Row, None, None]:
                     continue
                 if len(question.keys) == 1 and question.answer == passage.values.get(question.keys[0]):
                     asked.update(question.keys)
-                prompt = f"阅读下面短文：\n{passage.text}\n\n问题：{question.text}"
+                prompt = f"{BEGINNING}{passage.text}\n\n问题：{question.text}"
                 key = int.from_bytes(blake2b(prompt.encode(), digest_size=8).digest(), "big")
                 if key in seen:
                     continue

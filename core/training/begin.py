@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -48,7 +50,32 @@ def resumed_config(run: Run, wanted: Config | None) -> Config:
         if not (setting.live or key in RECORDS):
             raise ConfigError("{key}: cannot change when a run goes on; start a new run for that", key=key)
         changes[key] = wanted.get(key)
-    return stored.update(changes)
+    config = stored.update(changes)
+    if changes:
+        _require_steps_to_make(run, config)
+    return config
+
+
+def _require_steps_to_make(run: Run, config: Config) -> None:
+    """Raises ``RunError`` where a finished training has all of ``config``'s budget behind it: its report would tell
+    of settings that nothing was learnt with."""
+    report: dict[str, Any] = {}
+    with contextlib.suppress(RunError):  # a damaged report is written anew
+        report = run.report() or {}
+    training = config.training
+    limits = {
+        "steps": training.max_steps or math.inf,
+        "epochs": training.max_epochs or math.inf,
+        "train_seconds": 60.0 * (training.max_minutes or math.inf),
+    }
+    done: dict[str, Any] = {key: report.get(key) for key in limits}
+    if any(isinstance(done[key], (int, float)) and done[key] >= limit for key, limit in limits.items()):
+        raise RunError(
+            "{run}: this training has ended, after {steps} steps; to go on with it ask for more than that: --steps N "
+            "or --minutes N",
+            run=run.name,
+            steps=done["steps"],
+        )
 
 
 def begin(trainer: Trainer, recorder: Recorder, resume: bool) -> Iterator[Event]:

@@ -12,6 +12,7 @@ import torch
 from .. import checkpoint, lora, machine
 from ..errors import RunError
 from ..events import Event, Notice, Saved, State
+from ..storage import make_private_folder
 from .disk import reason_of
 from .trainer import Trainer
 
@@ -24,6 +25,8 @@ def save(trainer: Trainer, tag: str = "last", *, final: bool = False) -> Iterato
     """
     step, checkpoints = trainer.progress.step, trainer.run.checkpoints
     yield State("saving", step)
+    if not trainer.run.exists():
+        yield from _put_back(trainer)
     folder = checkpoint.step_folder(checkpoints, step) if tag == "last" else checkpoints / tag
     memory = trainer.optimizer.state() | lora.apart(trainer.optimizer.weights()) if tag == "last" else None
     state, vocabulary, weights = state_of(trainer), trainer.prepared.tokenizer.to_json(), trainer.weights()
@@ -56,6 +59,24 @@ def save(trainer: Trainer, tag: str = "last", *, final: bool = False) -> Iterato
             checkpoint.prune(checkpoints, trainer.config.training.keep_checkpoints, upto=folder)
     yield Saved(step, str(folder), tag, size)
     yield State("training", step)
+
+
+def _put_back(trainer: Trainer) -> Iterator[Event]:
+    """Make the run's folder again that somebody has removed during the training: a checkpoint alone is no run."""
+    run, step = trainer.run, trainer.progress.step
+    yield Notice(
+        "{run}: the folder was removed while its training went on; it is made again, older checkpoints are lost",
+        {"run": str(run.path)},
+        level="warning",
+    )
+    vocabulary = trainer.prepared.tokenizer
+    try:
+        make_private_folder(run.path)
+        yield from trainer.disk.write("config.yaml", lambda: run.save_config(trainer.config), step)
+        yield from trainer.disk.write("tokenizer.json", lambda: run.save_tokenizer(vocabulary), step)
+        trainer.lock.acquire()
+    except OSError as problem:
+        raise RunError("{path}: cannot be written: {reason}", path=str(run.path), reason=reason_of(problem)) from None
 
 
 def state_of(trainer: Trainer) -> dict[str, Any]:

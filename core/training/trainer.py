@@ -12,6 +12,7 @@ from .. import lora, machine, tuning
 from ..batches import Batch, batches_per_epoch, collate, split_rows
 from ..config import Config
 from ..control import Control, LiveCopy
+from ..lock import FolderLock
 from ..model import GPT
 from ..optim import Optimizer
 from ..prepare import Prepared
@@ -33,8 +34,10 @@ class Trainer:
     model: GPT
     optimizer: Optimizer
 
-    def __init__(self, config: Config, run: Run, control: Control) -> None:
+    def __init__(self, config: Config, run: Run, control: Control, lock: FolderLock | None = None) -> None:
         self.config, self.run, self.control = config, run, control
+        self.lock = lock or run.lock
+        """That of the run, held by whoever trains."""
         self.progress = Progress()
         self.saved_step = -1
         """The step of the newest whole checkpoint."""

@@ -23,11 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                       help=_("validation rows, and as many with unseen values (default: 5000)"))  # fmt: skip
     make.add_argument("--seed", metavar="N", type=int, default=123,
                       help=_("the same seed makes the same corpus (default: 123)"))  # fmt: skip
+    make.add_argument("--force", action="store_true", help=_("replace files that are no such corpus, too"))
     make.add_argument("--out", metavar="DIR", type=Path, required=True, help=_("the folder to write into"))
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.corpora.reader import SPLITS, write_reader_corpus
+    from core.corpora.reader import SPLITS, is_reader_corpus, write_reader_corpus
     from core.errors import UserError
 
     from ..console import Console
@@ -35,6 +36,9 @@ def run(args: argparse.Namespace) -> int:
     for option, value, least in (("--train", args.train, 1), ("--valid", args.valid, 0)):
         if value < least:
             raise UserError("{option} {value}: must be at least {least}", option=option, value=value, least=least)
+    for path in (args.out / f"{split}.jsonl" for split in SPLITS):
+        if not args.force and path.is_file() and path.stat().st_size and not is_reader_corpus(path):
+            raise UserError("{path}: exists already and is no such corpus; --force replaces it", path=str(path))
     console = Console(sys.stderr)
     try:
         steps = write_reader_corpus(args.out, args.train, args.valid, args.seed)

@@ -30,6 +30,10 @@ def run(args: argparse.Namespace) -> int:
     from core.text import printable
 
     folder = runs_folder(args.runs_dir)
+    if args.action == "list" and args.run is not None:
+        raise RunError("runs list {name}: a list takes no name; one run: gpt-tui runs show {name}", name=args.run)
+    if args.csv is not None and args.action != "export":
+        raise RunError("--csv: only for gpt-tui runs export RUN")
     if args.action == "list":
         found = [summary(run) for run in list_runs(folder)]
         default = read_default(folder)
@@ -41,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         raise RunError("which run? gpt-tui runs delete NAME")
     target = find_run(folder, args.run)
     if args.action == "export":
-        return _export(target, args.csv)
+        return _export(target, args.csv, args.json)
     if args.action == "show":
         return _show(target, args.json)
     path = printable(str(target.path))
@@ -56,13 +60,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _export(run: Any, file: Path | None) -> int:
+def _export(run: Any, file: Path | None, as_json: bool) -> int:
     from core.errors import RunError
     from core.storage import write_text
     from core.text import printable
 
-    from ..metrics_table import as_csv
+    from ..metrics_table import as_csv, measured
 
+    if as_json and file is not None:
+        raise RunError("--csv and --json exclude each other")
+    if as_json:
+        print(json_line(measured(run.read_metrics())))
+        return 0
     text = as_csv(run.read_metrics())
     if file is None:
         sys.stdout.write(text)

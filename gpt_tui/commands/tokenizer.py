@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("files", metavar="FILE", nargs="+", help=_("data files"))
     build.add_argument("--out", metavar="FILE", type=Path, default=Path("tokenizer.json"), help=_("where to write it"))
     build.add_argument("--vocab-size", metavar="N", help=_("tokens to know (default: the recipe's)"))
+    build.add_argument("--force", action="store_true", help=_("replace a file that is no vocabulary, too"))
     build.add_argument("--recipe", metavar="NAME|FILE", default="teacher", help=_("whose settings (default: teacher)"))
     inspect = actions.add_parser("inspect", help=_("how a vocabulary cuts a text"))
     inspect.add_argument("text", metavar="TEXT", nargs="?", help=_("the text; without one: the vocabulary itself"))
@@ -30,14 +31,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from core.config import load_config
+    from core.config import Override, load_config
     from core.prepare import make_tokenizer
     from core.records import find_data, read_records
     from core.storage import write_text
     from core.text import printable
 
-    overrides = [] if args.vocab_size is None else [f"tokenizer.vocab_size={args.vocab_size}"]
+    overrides = [] if args.vocab_size is None else [Override(f"tokenizer.vocab_size={args.vocab_size}", "--vocab-size")]
     config = load_config(args.recipe, overrides=[*overrides, "tokenizer.path=null"])
+    if not args.force:
+        _check_target(args.out)
     records = [record for name in args.files for record in read_records(find_data(name))]
     tokenizer = make_tokenizer(config, records)
     write_text(args.out, tokenizer.to_json())
@@ -46,6 +49,19 @@ def _build(args: argparse.Namespace) -> int:
     if tokenizer.vocab_size < asked:
         print(_("that is fewer than the {asked} asked for: the text has no more pairs to merge").format(asked=asked))
     return 0
+
+
+def _check_target(path: Path) -> None:
+    """A vocabulary is replaced, it is quickly learnt again; somebody's data is not. Raises ``UserError``."""
+    from core.errors import UserError
+    from core.tokenizer import Tokenizer
+
+    if not path.is_file() or not path.stat().st_size:
+        return
+    try:
+        Tokenizer.load(path)
+    except UserError:
+        raise UserError("{path}: exists already and is no vocabulary; --force replaces it", path=str(path)) from None
 
 
 def _inspect(args: argparse.Namespace) -> int:

@@ -51,20 +51,22 @@ VERIFY_ROWS = 1000  # asked of each part by --verify where the settings ask none
 
 def config_arguments(args: argparse.Namespace) -> list[str]:
     """The short options as ``key=value`` overrides, before those given with --set."""
-    found: list[str] = []
+    from core.config import Override
+
+    changes: dict[str, tuple[str, str]] = {}  # key: value and the option that says so
     if args.data is not None:
-        found += [f"data.train={_quoted(_absolute(args.data))}", "data.valid="]
-        found += ["data.valid_unseen=null", "data.url=null"]
+        changes = dict.fromkeys(("data.valid", "data.valid_unseen", "data.url"), ("null", "--data"))
+        changes["data.train"] = _quoted(_absolute(args.data)), "--data"
     if args.valid is not None:
-        found.append(f"data.valid={_quoted(_absolute(args.valid))}")
-    if args.minutes is not None:
-        found += [f"training.max_minutes={args.minutes!r}", "training.max_epochs=null"]
-        found.append("training.max_steps=" + ("null" if args.steps is None else str(args.steps)))
-    elif args.steps is not None:
-        found += [f"training.max_steps={args.steps}", "training.max_epochs=null", "training.max_minutes=null"]
+        changes["data.valid"] = _quoted(_absolute(args.valid)), "--valid"
+    budget = {"training.max_steps": (args.steps, "--steps"), "training.max_minutes": (args.minutes, "--minutes")}
+    given = next((option for value, option in budget.values() if value is not None), None)
+    if given:
+        changes |= {key: ("null" if value is None else repr(value), option) for key, (value, option) in budget.items()}
+        changes["training.max_epochs"] = "null", given
     if args.tensorboard:
-        found.append("training.tensorboard=true")
-    return [item if item != "data.valid=" else "data.valid=null" for item in found] + list(args.overrides)
+        changes["training.tensorboard"] = "true", "--tensorboard"
+    return [Override(f"{key}={value}", option) for key, (value, option) in changes.items()] + list(args.overrides)
 
 
 def _absolute(name: str) -> str:

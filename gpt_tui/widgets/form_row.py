@@ -104,7 +104,7 @@ class FieldRow(Widget):
         if setting.kind == "bool" and not setting.optional:
             return SwitchBox(bool(look.value))
         if setting.kind == "bool":
-            words = [(_("auto"), NEITHER), (_("on"), "on"), (_("off"), "off")]
+            words = [(_("empty"), NEITHER), (_("on"), "on"), (_("off"), "off")]
             return ChoiceBox(words, _switch_word(look.value))
         if setting.kind == "choice":
             return ChoiceBox([(choice, choice) for choice in setting.choices], look.value)

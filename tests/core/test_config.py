@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from core.config import Config, load_config, recipe_names, recipe_path, to_yaml
+from core.config import Config, Override, load_config, recipe_names, recipe_path, to_yaml
 from core.errors import ConfigError
 from core.records import find_data
 from core.settings import settings
@@ -394,3 +394,28 @@ def test_a_name_of_ones_own_is_none(tmp_path: Path, name: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(f"recipe: {name}\n", encoding="utf-8")
     assert load_config(file=path).recipe == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        (["training.max_steps=0"], "--set: training.max_steps: "),
+        ([Override("training.max_steps=0", "--steps")], "--steps: training.max_steps: "),
+        ([Override("training.max_steps=0", "--steps"), "training.max_steps=0"], "--set: training.max_steps: "),
+        (["model.n_head=7"], "--set: model: n_embd (256) must be"),
+        (["training.trainable_blocks=90"], "--set: settings: training.trainable_blocks (90)"),
+        ([Override("training.lr=1e-9", "--rate")], "--rate: training: min_lr "),
+    ],
+)
+def test_an_error_names_the_option_that_set_it(changes: list[str], where: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("teacher", overrides=changes)
+    assert str(caught.value).startswith(where)
+
+
+def test_an_error_of_the_file_names_its_line_whatever_options_say(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("recipe: teacher\nmodel:\n  n_head: 7\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(file=file, overrides=["training.max_steps=5", "model.n_layer=2"])
+    assert str(caught.value).startswith(f"{file}:2: model: n_embd (256)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,16 @@ def test_what_is_no_file_is_not_written_to(run: Run, kind: str) -> None:
     with pytest.raises(OSError, match=r"metrics\.jsonl"):
         Recorder(run)
     assert outside.read_text() == "mine"
+
+
+def test_a_record_that_was_removed_begins_anew(run: Run) -> None:
+    with Recorder(run) as recorder:
+        recorder.write(step(1))
+        run.metrics.unlink()
+        recorder.write(step(2))
+        assert kinds(run) == [("step", 2)]
+        shutil.rmtree(run.path)
+        recorder.write(step(3))
+        run.path.mkdir()
+        recorder.write(step(4))
+    assert kinds(run) == [("step", 3), ("step", 4)]

@@ -300,3 +300,9 @@ def test_home_may_be_written_short(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_what_is_nowhere_is_a_data_error(name: str) -> None:
     with pytest.raises(DataError):
         read(find_data(name))
+
+
+@pytest.mark.parametrize("name", ["nope.jsonl", "data/nope.jsonl"])
+def test_what_is_nowhere_is_named_as_it_was_asked_for(name: str) -> None:
+    with pytest.raises(DataError, match=f"^{name}: no such file here and none bundled"):
+        find_data(name)

@@ -394,3 +394,18 @@ def test_a_path_that_somebody_else_writes_to(tmp_path: Path) -> None:
         interrupted()
     assert (tmp_path / "out").read_text() == "whole"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs names that may not be too long")
+@pytest.mark.parametrize("write", [lambda path: write_text(path, "x"), lambda path: _filled(path)])
+def test_errors_name_the_file_and_not_the_one_beside_it(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    path = tmp_path / ("x" * 250)  # 255 are allowed, and the one beside has more
+    with pytest.raises(OSError, match="File name too long") as caught:
+        write(path)
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _filled(path: Path) -> None:
+    with atomic_folder(path) as folder:
+        (folder / "file").touch()

@@ -348,3 +348,17 @@ def test_a_token_added_over_several_characters_is_found_in_a_batch_too() -> None
     tokenizer = Tokenizer(tokenizers.Tokenizer.from_str(text))
     assert tokenizer.encode("甲乙") == [own.vocab_size]
     assert tokenizer.encode_batch(["丙甲乙"]) == [tokenizer.encode("丙甲乙")]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{\n"a": 1,', "no JSON in line 2: Expecting property name enclosed in double quotes"),
+        ("[" * 100_000, "nested too deeply"),
+        ("{}", "Model missing. at line 1 column 2"),
+    ],
+)
+def test_what_is_no_tokenizer_is_said_in_words_that_can_be_translated(text: str, problem: str) -> None:
+    with pytest.raises(DataError) as caught:
+        Tokenizer.from_json(text, "my.json")
+    assert str(caught.value) == f"my.json: not a tokenizer: {problem}"

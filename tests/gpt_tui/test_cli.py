@@ -434,3 +434,25 @@ def test_only_results_are_on_standard_output(gpt_tui: Cli, trained: Path) -> Non
 def test_python_m_runs_it(helpers: Any) -> None:
     done = subprocess.run([sys.executable, "-m", "gpt_tui", "--version"], capture_output=True, cwd=helpers.root)
     assert done.stdout.decode() == f"gpt-tui {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "out/模型.gguf"), "out/模型.gguf: Permission denied"),
+        (FileExistsError(17, "File exists", b"out"), "out: File exists"),
+        (OSError(5, "Input/output error"), "the system says: Input/output error"),
+        (OSError("no number\x1b[2J"), "the system says: no number\\x1b[2J"),
+    ],
+)
+def test_what_the_system_says_is_one_line(
+    gpt_tui: Cli, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    def fail(args: object) -> int:
+        raise error
+
+    monkeypatch.setattr("gpt_tui.commands.params.run", fail)
+    done = gpt_tui("params")
+    assert (done.code, done.err) == (1, f"gpt-tui: {said}\n")
+    if error.errno == 13:
+        assert gpt_tui("params", "--lang", "zh").err == "gpt-tui: out/模型.gguf: 权限不足\n"

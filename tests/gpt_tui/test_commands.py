@@ -454,6 +454,18 @@ def test_tokenizer_says_when_it_comes_out_smaller(gpt_tui: Cli, qa: Path) -> Non
     ]
 
 
+def test_tokenizer_replaces_a_vocabulary_and_nothing_else(gpt_tui: Cli, qa: Path) -> None:
+    before = qa.read_bytes()
+    done = gpt_tui("tokenizer", "build", qa, "--out", qa)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"gpt-tui: {qa}: exists already and is no vocabulary; --force replaces it\n"
+    assert qa.read_bytes() == before
+    for size in (260, 270):
+        assert gpt_tui("tokenizer", "build", qa, "--vocab-size", size).out == f"tokenizer.json: {size} tokens\n"
+    Path("tokenizer.json").write_text("notes", encoding="utf-8")
+    assert gpt_tui("tokenizer", "build", qa, "--force").code == 0
+
+
 def test_tokenizer_of_a_run(gpt_tui: Cli, trained: Path) -> None:
     for arguments in ([], ["--run", "tiny"], ["--runs-dir", trained.parent]):
         lines = gpt_tui("tokenizer", "inspect", *arguments).out.splitlines()
@@ -567,6 +579,32 @@ def test_hostile_settings_are_shown_harmless(gpt_tui: Cli, copied: Path) -> None
     text = re.sub("^description:.*$", 'description: "a\\\\e[31m\\\\u202e"', text, flags=re.MULTILINE)
     (copied / "config.yaml").write_text(text, encoding="utf-8")
     assert "\\u202e" in gpt_tui("runs", "show", "tiny").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["list", "tiny"], "runs list tiny: a list takes no name; one run: gpt-tui runs show tiny"),
+        (["--csv", "x.csv"], "--csv: only for gpt-tui runs export RUN"),
+        (["export", "tiny", "--csv", "x.csv", "--json"], "--csv and --json exclude each other"),
+    ],
+)
+def test_options_that_would_be_passed_over_are_refused(
+    gpt_tui: Cli, trained: Path, arguments: list[str], error: str
+) -> None:
+    done = gpt_tui("runs", *arguments)
+    assert (done.code, done.out, done.err) == (1, "", f"gpt-tui: {error}\n")
+    assert not Path("x.csv").exists()
+
+
+def test_deleting_what_the_system_keeps(gpt_tui: Cli, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", "metrics.jsonl")
+
+    monkeypatch.setattr("core.runs.remove_tree", refuse)
+    done = gpt_tui("runs", "delete", "tiny", "--yes")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"gpt-tui: {copied}: cannot be deleted: Permission denied\n"
 
 
 def test_deleting_a_run(gpt_tui: Cli, copied: Path) -> None:

@@ -70,3 +70,16 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path, monkeypatch: pytest.Monk
     shown = screen.getvalue()
     assert "[########......................]  25 %  10 of 40 rows" in shown
     assert shown.endswith("\r\x1b[K")
+
+
+def test_a_file_of_somebody_else_is_not_replaced(gpt_tui: Cli) -> None:
+    for text in ('{"prompt": "阅读下面短文：\\n", "completion": "mine"}\n', "no JSON", "[" * 5000):
+        Path("train.jsonl").write_text(text, encoding="utf-8")
+        done = gpt_tui("corpus", "make", "reader", "--train", 5, "--valid", 2, "--out", ".")
+        assert (done.code, done.out) == (1, "")
+        assert done.err == "gpt-tui: train.jsonl: exists already and is no such corpus; --force replaces it\n"
+        assert Path("train.jsonl").read_text(encoding="utf-8") == text
+    assert not Path("valid.jsonl").exists()
+    assert gpt_tui("corpus", "make", "reader", "--train", 5, "--valid", 2, "--out", ".", "--force").code == 0
+    assert gpt_tui("corpus", "make", "reader", "--train", 6, "--valid", 2, "--out", ".").code == 0
+    assert len(Path("train.jsonl").read_text(encoding="utf-8").splitlines()) == 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,12 @@ def test_export_writes_every_figure(gpt_tui: Any, trained: Path, tmp_path: Path)
     written = gpt_tui("runs", "export", "--csv", file)
     assert (written.code, written.out) == (0, f"written: {file}\n")
     assert file.read_text(encoding="utf-8") == done.out
+
+
+def test_export_as_json(gpt_tui: Any, trained: Path) -> None:
+    done = gpt_tui("runs", "export", "tiny", "--json")
+    rows = list(csv.DictReader(gpt_tui("runs", "export", "tiny").out.splitlines()))
+    assert [{key: float(text) for key, text in row.items() if text} for row in rows] == json.loads(done.out)
 
 
 def test_export_that_cannot_be_written(gpt_tui: Any, trained: Path) -> None:

@@ -222,6 +222,17 @@ def test_a_finished_run_has_nothing_to_do(lab: Lab) -> None:
     assert weights(lab, "run", 4) == before
 
 
+@pytest.mark.parametrize("changes", [{"training.lr": 0.1}, {"training.max_steps": 3}])
+def test_settings_that_no_step_would_be_made_with_are_refused(lab: Lab, changes: dict[str, Any]) -> None:
+    """A finished run's report would tell of them as if they had taught it something."""
+    run = lab.ready({"training.max_steps": 4})
+    before = {path: path.read_bytes() for path in (run.path / "config.yaml", run.path / "report.json", run.metrics)}
+    with pytest.raises(RunError, match=r"^run: this training has ended, after 4 steps; .* ask for more"):
+        lab.resume(config=run.config().update(changes))
+    assert {path: path.read_bytes() for path in before} == before
+    assert lab.of(Step, lab.resume(config=run.config().update({"training.lr": 0.1, "training.max_steps": 5})))
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("training.batch_size", 6), ("model.n_layer", 3), ("training.seed", 1), ("data.template", "plain")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from core import checkpoint
 from core.config import Config
+from core.events import Notice, Saved, Step
 
 from .tricks import script
 
@@ -37,3 +39,21 @@ def test_a_checkpoint_describes_itself(lab: Lab) -> None:
     weights = checkpoint.read_safetensors(folder / "model.safetensors")
     assert {tensor.dtype for tensor in weights.values()} == {torch.float32}  # the master, whatever it computed with
     assert lab.run().load().tokenizer.fingerprint() == state["tokenizer_sha256"]
+
+
+def test_a_folder_that_was_removed_is_a_run_again(lab: Lab) -> None:
+    """With its settings and vocabulary, held by this training, and with a record from there on."""
+    run, events, held = lab.run(), [], []
+    for event in lab.start({"training.save_interval": 4}):
+        events.append(event)
+        if isinstance(event, Step) and event.step == 5:
+            shutil.rmtree(run.path)
+        if isinstance(event, Saved) and event.tag == "last":
+            held.append(run.lock.is_held())
+    (notice,) = [event for event in lab.of(Notice, events) if "removed" in event.template]
+    assert (notice.level, notice.values["run"]) == ("warning", str(run.path))
+    assert held == [True, True]
+    assert run.load().step == 8
+    assert run.state() == "finished"
+    assert run.tokenizer_file.is_file()
+    assert [event.step for event in run.read_metrics() if isinstance(event, Step)] == [6, 7, 8]
