@@ -234,11 +234,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_("gpt-tui: the memory is used up; choose a smaller model or end other programs"), file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"gpt-tui: {_system_error(error)}", file=sys.stderr)
+        print(f"gpt-tui: {system_error(error)}", file=sys.stderr)
         return 1
 
 
-def _system_error(error: OSError) -> str:
+def system_error(error: OSError) -> str:
     """What the system says, and of which file."""
     from core.text import printable
 

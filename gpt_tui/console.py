@@ -108,12 +108,16 @@ def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
             questions=event.questions, rate=event.tokens_per_second, fp32=event.fp32_tokens_per_second,
         )  # fmt: skip
     elif isinstance(event, Finished):
-        yield _("{reason} after {steps} steps, {seconds:.1f} s of training, {total:.1f} s in all | "
-                "loss {loss} | best eval loss {best} @ step {best_step}").format(
+        end = _(
+            "{reason} after {steps} steps, {seconds:.1f} s of training, {total:.1f} s in all | loss {loss}"
+        ).format(
             reason=_(REASONS.get(event.reason, event.reason)), steps=event.steps, seconds=event.train_seconds,
-            total=event.total_seconds, loss=number(event.loss), best=number(event.best_loss),
-            best_step=event.best_step,
+            total=event.total_seconds, loss=number(event.loss),
         )  # fmt: skip
+        if event.best_loss is not None:  # else nothing was evaluated
+            end += " | " + _("best eval loss {best} @ step {step}").format(
+                best=number(event.best_loss), step=event.best_step)  # fmt: skip
+        yield end
 
 
 #: States that are told.

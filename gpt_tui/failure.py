@@ -28,7 +28,7 @@ class Failure:
 
 def explain(error: BaseException) -> Failure:
     """The cause in one line and what to do."""
-    from .cli import say
+    from .cli import say, system_error
 
     if isinstance(error, UserError):
         return Failure(say(error), _advice_for_user_error(error))
@@ -42,7 +42,7 @@ def explain(error: BaseException) -> Failure:
                   "checkpoint."),
             )  # fmt: skip
         return Failure(
-            printable(str(error)), _("The system refused it: look at the path, its owner and its permissions.")
+            system_error(error), _("The system refused it: look at the path, its owner and its permissions.")
         )
     return Failure(
         printable(f"{type(error).__name__}: {error}".splitlines()[0][:300]),

@@ -104,11 +104,10 @@ TEXTS = {
         "int8：{small}（原 {large}），{questions} 个回答中 {agreement} 与 fp32 相同，"
         "{rate:,.0f} 词元/秒（fp32 为 {fp32:,.0f}，成批计算）"
     ),
-    "{reason} after {steps} steps, {seconds:.1f} s of training, {total:.1f} s in all | "
-    "loss {loss} | best eval loss {best} @ step {best_step}": (
-        "{reason}：共 {steps} 步，训练 {seconds:.1f} 秒，总计 {total:.1f} 秒 | "
-        "损失 {loss} | 最佳评估损失 {best}（第 {best_step} 步）"
+    "{reason} after {steps} steps, {seconds:.1f} s of training, {total:.1f} s in all | loss {loss}": (
+        "{reason}：共 {steps} 步，训练 {seconds:.1f} 秒，总计 {total:.1f} 秒 | 损失 {loss}"
     ),
+    "best eval loss {best} @ step {step}": "最佳评估损失 {best}（第 {step} 步）",
     "finished": "已完成",
     "finished, the time is used up": "已完成，时间用完",
     "finished early, the evaluation loss no longer falls": "提前结束，评估损失不再下降",

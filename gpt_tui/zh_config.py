@@ -100,6 +100,7 @@ TEXTS: dict[str, str] = {
     "{n:,} steps": "{n:,} 步",
     "{time} for {work}": "{time}，共 {work}",
     "{n:.3g} epochs": "{n:.3g} 轮",
+    "1 epoch": "1 轮",
     "time not known yet": "时间尚不清楚",
     "as fast as {run}": "速度同 {run}",
     "in proportion to {run}": "按 {run} 推算",

@@ -35,7 +35,8 @@ def time_text(estimate: Estimate) -> str:
     """How long it will take, and for how many steps."""
     work = [_("{n:,} steps").format(n=estimate.steps)] if estimate.steps is not None else []
     if estimate.epochs is not None:
-        work.append(_("{n:.3g} epochs").format(n=estimate.epochs))
+        one = f"{estimate.epochs:.3g}" == "1"
+        work.append(_("1 epoch") if one else _("{n:.3g} epochs").format(n=estimate.epochs))
     if estimate.seconds is None:
         unknown = _("time not known yet")
         return f"{' = '.join(work)}, {unknown}" if work else unknown

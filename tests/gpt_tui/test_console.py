@@ -87,7 +87,9 @@ def test_the_rest() -> None:
 def test_the_end_says_why(reason: str, text: str) -> None:
     end = line(events.Finished(reason, 300, 12.34, 15.6, 0.1234, None, 0))
     assert end.startswith(text)
-    assert "300 steps, 12.3 s of training, 15.6 s in all | loss 0.1234 | best eval loss –" in end
+    assert end.endswith("300 steps, 12.3 s of training, 15.6 s in all | loss 0.1234")
+    evaluated = line(events.Finished(reason, 300, 12.34, 15.6, 0.1234, 0.5, 200))
+    assert evaluated == f"{end} | best eval loss 0.5000 @ step 200"
 
 
 part = {"rows": 1, "tokens": 1, "supervised_tokens": 1, "length": {"p50": 1, "max": 1}, "padding_share": 0.0}
