@@ -221,13 +221,14 @@ def resolve(checkpoints: Path, which: str) -> Path:
     )
 
 
-def prune(checkpoints: Path, keep: int, upto: Path | None = None) -> None:
+def prune(checkpoints: Path, keep: int, upto: Path | None = None, spare: str | None = None) -> None:
     """Delete all but the ``keep`` newest step checkpoints, and what an interrupted write left.
 
-    Those newer than ``upto`` neither count nor go: a resumed run found them damaged, and will replace them.
+    Those newer than ``upto`` neither count nor go: a resumed run found them damaged, and will replace them. Nor does
+    the one named ``spare``.
     """
     folders = [path for path in step_checkpoints(checkpoints) if upto is None or path.name <= upto.name]
-    for folder in folders[keep:]:
+    for folder in (path for path in folders[keep:] if path.name != spare):
         # Out of sight, and deleted there: a kill in the midst of it would leave what looks like a damaged checkpoint.
         os.rename(folder, folder.with_name(f".{folder.name}.gone.tmp"))
     _delete_leftovers(checkpoints)

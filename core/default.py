@@ -46,6 +46,15 @@ def _read(path: Path) -> Default | None:
     return Default(run, name, evidence if isinstance(evidence, dict) else {})
 
 
+def default_checkpoint(run: Run) -> str | None:
+    """The name of the checkpoint of ``run`` that is the default; None where none of it is."""
+    with contextlib.suppress(RunError):
+        default = _read(run.path.parent / FILE)
+        if default is not None and default.run == run.name:
+            return default.checkpoint
+    return None
+
+
 def write_default(runs: Path, default: Default) -> None:
     """Raises ``RunError`` where the folder cannot be written to."""
     try:

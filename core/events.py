@@ -58,7 +58,7 @@ class Started(Event):
 @dataclass(frozen=True)
 class State(Event):
     """The training enters a state: preparing, making_corpus, downloading, tokenizing, training, evaluating, saving,
-    paused, verifying, answering, done."""
+    paused, finishing, verifying, answering, done."""
 
     kind: ClassVar[str] = "state"
     state: str

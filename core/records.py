@@ -7,6 +7,7 @@ instruction/input/output, chat messages, or text.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,12 +250,25 @@ def _kind(value: Any) -> str:
     return "nothing" if value is None else names.get(type(value), "text")
 
 
+def _version(status: os.stat_result) -> tuple[int, int, int]:
+    """What changes when somebody edits or replaces a file."""
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
 class RowsOfFile(Sequence[Record]):
     """Chosen rows of a file of JSON Lines, each read when it is wanted: memory does not grow with their length."""
 
-    def __init__(self, path: Path, offsets: npt.NDArray[np.int64], lines: npt.NDArray[np.int64]) -> None:
-        """``offsets`` and ``lines`` (rows,): where each row's line begins, in bytes, and its number from 1."""
+    def __init__(
+        self,
+        path: Path,
+        offsets: npt.NDArray[np.int64],
+        lines: npt.NDArray[np.int64],
+        version: tuple[int, int, int] | None = None,
+    ) -> None:
+        """``offsets`` and ``lines`` (rows,): where each row's line begins, in bytes, and its number from 1; of the
+        file as it is now or, with ``version``, as it was. Reading another one is a ``DataError``."""
         self._path, self._offsets, self._lines = path, offsets, lines
+        self._version = version or _version(os.stat(path))
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -267,7 +281,7 @@ class RowsOfFile(Sequence[Record]):
 
     def __getitem__(self, index: int | slice) -> Record | RowsOfFile:
         if isinstance(index, slice):
-            return RowsOfFile(self._path, self._offsets[index], self._lines[index])
+            return RowsOfFile(self._path, self._offsets[index], self._lines[index], self._version)
         with open_regular(self._path, DataError) as file:
             return self._read(file, int(self._offsets[index]), int(self._lines[index]))
 
@@ -277,5 +291,8 @@ class RowsOfFile(Sequence[Record]):
                 yield self._read(file, offset, line)
 
     def _read(self, file: IO[bytes], offset: int, line: int) -> Record:
+        if _version(os.fstat(file.fileno())) != self._version:
+            raise DataError("{path}: has changed since it was read: its rows are no longer where they were",
+                            path=str(self._path))  # fmt: skip
         file.seek(offset)
         return _parsed(file.readline(MAX_LINE + 1), line, f"{self._path}:{line}")

@@ -231,10 +231,11 @@ def load_model(folder: Path) -> LoadedModel:
 
 
 def list_runs(folder: Path) -> list[Run]:
-    """All runs of a folder, the newest first (by when they last changed)."""
+    """All runs of a folder, the newest first (by when they last changed); what begins with '.' is being made."""
     if not folder.is_dir():
         return []
-    runs = [Run(path) for path in folder.iterdir() if (path / "config.yaml").is_file()]
+    paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    runs = [Run(path) for path in paths if (path / "config.yaml").is_file()]
     return sorted(runs, key=lambda run: (_changed(run), run.name), reverse=True)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -147,7 +149,7 @@ def atomic_folder(
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
-        remove_tree(temporary)
+        _remove_abandoned(path)
         temporary.mkdir(mode=mode)
         yield temporary
         fsync_folder(temporary)
@@ -175,6 +177,16 @@ def _name_what_was_asked_for(problem: BaseException, temporary: Path, path: Path
 def _beside(path: Path) -> Path:
     """A name of this thread's own: another may be writing the same."""
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+
+
+ABANDONED = 24 * 3600.0  # seconds without a change after which nobody is filling a folder any more
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """What processes that were killed have left of this folder."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
+        if time.time() - left.lstat().st_mtime > ABANDONED:
+            remove_tree(left)
 
 
 def _put_in_place(temporary: Path, folder: Path) -> None:
@@ -265,11 +277,13 @@ class LineFile:
 
     def replace(self, lines: list[bytes]) -> None:
         """The file with these lines instead, whole or not at all; what waits stays behind them."""
-        with atomic_file(self.path) as file:
-            file.writelines(lines)
-        self._waiting = self._waiting.removeprefix(b"\n")  # it was to end half a line, which is gone
-        self._file.close()
-        self._open()
+        self._file.close()  # Windows replaces no file that is open
+        try:
+            with atomic_file(self.path) as file:
+                file.writelines(lines)
+            self._waiting = self._waiting.removeprefix(b"\n")  # it was to end half a line, which is gone
+        finally:
+            self._open()
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

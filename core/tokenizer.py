@@ -26,7 +26,8 @@ from .text import without_surrogates
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 GPT2_END = "<|endoftext|>"
-_PROBE = "Aé <eos>\n鲸🐋"  # shows missing pre-tokenizers, lower-casing, a blank put before the text
+#: They show missing pre-tokenizers, lower-casing, a blank put before the text, NFC and NFKC, and blanks that get lost.
+_PROBES = ("Aé <eos>\n鲸🐋e\u0301，？", "  1  2 ")
 MAX_BYTES = 100_000_000  # GPT-2's own file has 2 MB, the largest known ones 35 MB
 
 
@@ -68,6 +69,7 @@ class Tokenizer:
         if unknown is not None:
             self.special |= {unknown}
         self.byte_level = isinstance(inner.model, models.BPE)
+        self._added = inner.get_added_tokens_decoder()
         self._bytes = [self._bytes_of(i) for i in range(inner.get_vocab_size())]
 
     @cached_property
@@ -90,7 +92,7 @@ class Tokenizer:
         text = self._inner.id_to_token(token)
         if text is None:
             return b""
-        if not self.byte_level:
+        if not self.byte_level or token in self._added:  # an added token is text as it stands
             return str(text).encode("utf-8", "replace")
         return bytes(_CHAR_TO_BYTE[char] for char in text if char in _CHAR_TO_BYTE)
 
@@ -163,13 +165,18 @@ class Tokenizer:
         if set(inner.get_vocab().values()) != set(range(inner.get_vocab_size())):
             raise DataError("{file}: the numbers of its tokens have gaps or come twice", file=source)
         tokenizer = cls(inner)
-        known = "".join(char for char in _PROBE if not lost & {_BYTE_TO_CHAR[byte] for byte in char.encode()})
-        try:
-            exact = tokenizer.decode(tokenizer.encode(known)) == known or not tokenizer.byte_level
-        except Exception:  # characters without <unk>
-            exact = False
-        if not exact:
+        eats = [token.content for token in inner.get_added_tokens_decoder().values()
+                if not token.special and (token.lstrip or token.rstrip)]  # fmt: skip
+        if eats:
             raise DataError("{file}: it changes the text that it reads", file=source)
+        for probe in _PROBES:
+            known = "".join(char for char in probe if not lost & {_BYTE_TO_CHAR[byte] for byte in char.encode()})
+            try:
+                exact = tokenizer.decode(tokenizer.encode(known)) == known or not tokenizer.byte_level
+            except Exception:  # characters without <unk>
+                exact = False
+            if not exact:
+                raise DataError("{file}: it changes the text that it reads", file=source)
         return tokenizer
 
     @classmethod

@@ -51,6 +51,7 @@ STATES = {
     "evaluating": "evaluating",
     "saving": "saving",
     "paused": "paused",
+    "finishing": "verifying",
     "verifying": "verifying",
     "answering": "verifying",
     "done": "done",
@@ -217,8 +218,7 @@ class History:
             self.skipped = event.total
         elif isinstance(event, RolledBack):
             self.step = event.to_step
-            self.steps = [step for step in self.steps if step.step <= event.to_step]
-            self.evals = [item for item in self.evals if item.step <= event.to_step]
+            self._forget_after(event.to_step)
         elif isinstance(event, Verified):
             self.verified = event
         elif isinstance(event, Quantized):
@@ -243,6 +243,13 @@ class History:
             self.probes[event.prompt] = event
         elif isinstance(event, Sample):
             self.samples.append(event)
+        elif isinstance(event, RolledBack):
+            self._forget_after(event.to_step)
+
+    def _forget_after(self, last: int) -> None:
+        """Steps that are going to be made again."""
+        self.steps = [step for step in self.steps if step.step <= last]
+        self.evals = [item for item in self.evals if item.step <= last]
 
     def saved_before(self, event: Saved, age: float | None) -> None:
         """A checkpoint to go on from was written ``age`` seconds ago; None: nobody knows when."""
@@ -267,8 +274,7 @@ class History:
         self.run_path = Path(event.path)
         self.total_steps, self.max_minutes = event.total_steps, event.max_minutes
         # After a resume the steps behind the checkpoint happen again.
-        self.steps = [step for step in self.steps if step.step <= event.resumed_step]
-        self.evals = [item for item in self.evals if item.step <= event.resumed_step]
+        self._forget_after(event.resumed_step)
         self.finished = self.verified = self.quantized = None
         if self.steps:
             self._elapsed = self.steps[-1].elapsed

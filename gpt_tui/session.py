@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from core.config import Config
 from core.control import Control
 from core.errors import RunError
-from core.events import Event, Saved, Started
+from core.events import Event, RolledBack, Saved, Started
 
 from .console import LogFile
 from .elsewhere import age_of
@@ -226,6 +226,7 @@ class Session:
         with self._lock:
             self._history.saved_before(Saved(step, str(folder)), age)
         for event in run.read_metrics():
-            if getattr(event, "step", step + 1) <= step:
+            back = isinstance(event, RolledBack) and event.to_step <= step
+            if back or getattr(event, "step", step + 1) <= step:
                 with self._lock:
                     self._history.recall(event)

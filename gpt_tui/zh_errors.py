@@ -192,6 +192,10 @@ TEXTS = {
         "第 {step} 步的检查点没有写入：{reason}；保留前一个"
     ),
     "config.yaml not written: {reason}": "config.yaml 没有写入：{reason}",
+    "not verified: {problem}": "没有验证：{problem}",
+    "{path}: has changed since it was read: its rows are no longer where they were": (
+        "{path}：读取之后有改动：各行已不在原来的位置"
+    ),
     "report.json not written: {reason}": "report.json 没有写入：{reason}",
     "int8 checkpoint not written: {reason}": "int8 检查点没有写入：{reason}",
     # gpt_tui/commands

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 #: llama.cpp's name for GPT-2's rule of where merges end. It serves ``tokenizer.pieces`` = digits and characters too:
-#: those cut more finely, but no merge of theirs reaches across such a cut, having never been seen.
+#: those cut more finely, but hardly a merge of theirs reaches across such a cut, having never been seen: only one of
+#: a blank and the first byte of signs, where that begins numbers too (" →" and " ①").
 PRE = "gpt-2"
 
 

@@ -12,7 +12,8 @@ def total_steps(trainer: Trainer) -> int | None:
     training = trainer.config.training
     limits = [] if training.max_steps is None else [training.max_steps]
     if training.max_epochs is not None:
-        limits.append(max(1, math.ceil(training.max_epochs * trainer.per_epoch())))
+        # Rounded: 1.1 * 50 is a little more than 55 in binary numbers, and no reason for a 56th step.
+        limits.append(max(1, math.ceil(round(training.max_epochs * trainer.per_epoch(), 6))))
     return min(limits, default=None)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import checkpoint, machine, tuning
 from ..config import Config
+from ..errors import DataError
 from ..evaluate import Graded, ask_in_order, questions_of, summary, summary_by_kind, told
 from ..events import Event, Finished, Notice, Quantized, Saved, State, Verified
 from ..figures import draw_run
@@ -92,6 +93,31 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
     machine.reuse_memory(most=0)  # the answers need no step's memory: 17 MB less at the highest point of a run
     loaded = load_model(checkpoint.newest(run.checkpoints)[0])
     step = loaded.step
+    yield State("finishing", step)
+    try:
+        yield from _ask_once_more(run, config, prepared, loaded, report, disk)
+    except DataError as problem:  # the file was changed during the training; what has been learnt is none the less
+        yield Notice("not verified: {problem}", {"problem": problem.args[0]}, level="warning")
+    del loaded  # figures take 40 MB of their own
+    machine.give_back_memory()
+    report["finish_seconds"] = time.perf_counter() - begin
+    report["peak_memory_bytes"] = machine.peak_memory()
+    report["data"] = prepared.report
+    report["machine"] = machine.describe()
+    report["settings"] = config.to_dict()
+    try:
+        yield from disk.write("report.json", lambda: run.write_report(report), step)
+    except OSError as problem:
+        yield Notice("report.json not written: {reason}", {"reason": str(problem)}, level="warning")
+    if config.training.figures:
+        yield from draw_run(run)
+
+
+def _ask_once_more(
+    run: Run, config: Config, prepared: Prepared, loaded: LoadedModel, report: dict[str, Any], disk: Disk
+) -> Iterator[Event]:
+    """The int8 checkpoint and how it compares, the questions of the corpus, those that were never shown."""
+    step = loaded.step
     if config.training.int8:
         yield from _write_int8(run, loaded, prepared, report, disk)
         machine.give_back_memory()
@@ -110,19 +136,6 @@ def finish_run(run: Run, config: Config, prepared: Prepared, report: dict[str, A
         yield Verified(step, parts)
         report["exact"] = parts
     yield from write_responses(run, loaded, prepared, report)
-    del loaded  # figures take 40 MB of their own
-    machine.give_back_memory()
-    report["finish_seconds"] = time.perf_counter() - begin
-    report["peak_memory_bytes"] = machine.peak_memory()
-    report["data"] = prepared.report
-    report["machine"] = machine.describe()
-    report["settings"] = config.to_dict()
-    try:
-        yield from disk.write("report.json", lambda: run.write_report(report), step)
-    except OSError as problem:
-        yield Notice("report.json not written: {reason}", {"reason": str(problem)}, level="warning")
-    if config.training.figures:
-        yield from draw_run(run)
 
 
 def _parts(prepared: Prepared, limit: int) -> Iterator[tuple[str, list[Record]]]:

@@ -31,6 +31,8 @@ def step_within_memory(trainer: Trainer, rows: npt.NDArray[np.int64], lr: float)
         except (MemoryError, RuntimeError) as problem:
             if not machine.is_out_of_memory(problem):
                 raise
+            if trainer.updating:  # smaller pieces would not help, and the step cannot be made again
+                raise out_of_memory() from None
         # Behind the handler: what was raised holds the frames, and those the tensors, of the failed step.
         for parameter in trainer.model.parameters():
             parameter.grad = None

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from .. import checkpoint, lora, machine
+from ..default import default_checkpoint
 from ..errors import RunError
 from ..events import Event, Notice, Saved, State
 from ..storage import make_private_folder
@@ -56,7 +57,8 @@ def save(trainer: Trainer, tag: str = "last", *, final: bool = False) -> Iterato
     if tag == "last":
         trainer.saved_step = step
         with contextlib.suppress(OSError):  # what cannot be deleted now goes with the next one
-            checkpoint.prune(checkpoints, trainer.config.training.keep_checkpoints, upto=folder)
+            kept, spare = trainer.config.training.keep_checkpoints, default_checkpoint(trainer.run)
+            checkpoint.prune(checkpoints, kept, upto=folder, spare=spare)
     yield Saved(step, str(folder), tag, size)
     yield State("training", step)
 

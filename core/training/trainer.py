@@ -47,6 +47,8 @@ class Trainer:
         self.origin: dict[str, Any] | None = None
         """The checkpoint that the weights came from, where they were not fresh."""
         self.sampled_step = 0
+        self.updating = False
+        """The weights are changing; after an error in the midst of it they are neither old nor new."""
         self.started = False
         """Everything is prepared and the first step comes next."""
         self.disk = Disk(control, run.path, self.hand_out_copies)
@@ -92,7 +94,9 @@ class Trainer:
         norm = self.optimizer.clip(training.grad_clip)
         fault = fault_of(loss_sum, norm, self.progress.usual_norm)
         if not fault:
+            self.updating = True
             self.optimizer.step(lr)
+            self.updating = False
         return StepResult(loss_sum, supervised, sum(b.real_tokens for b in batches), norm, fault)
 
     def loss_of(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

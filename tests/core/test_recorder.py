@@ -160,3 +160,22 @@ def test_a_record_that_was_removed_begins_anew(run: Run) -> None:
         run.path.mkdir()
         recorder.write(step(4))
     assert kinds(run) == [("step", 3), ("step", 4)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+def test_a_record_is_closed_while_it_is_replaced(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows replaces no file that is open."""
+    replace = os.replace
+
+    def as_on_windows(source: Path, target: Path) -> None:
+        if str(target) in [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]:
+            raise PermissionError(errno.EACCES, "Permission denied", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", as_on_windows)
+    with Recorder(run) as recorder:
+        for number in (1, 2, 3):
+            recorder.write(step(number))
+        recorder.forget_after(1)
+        recorder.write(step(2))
+    assert kinds(run) == [("step", 1), ("step", 2)]

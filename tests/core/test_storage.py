@@ -409,3 +409,15 @@ def test_errors_name_the_file_and_not_the_one_beside_it(tmp_path: Path, write: C
 def _filled(path: Path) -> None:
     with atomic_folder(path) as folder:
         (folder / "file").touch()
+
+
+def test_what_a_killed_process_left_goes_after_a_day(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / name for name in (".run.1-1.tmp", ".run.2-2.tmp", ".runner.1-1.tmp"))
+    for folder in (old, new, other):
+        folder.mkdir()
+        (folder / "half").write_bytes(b"x")
+    for folder in (old, other):
+        os.utime(folder, (1e9, 1e9))
+    with atomic_folder(tmp_path / "run") as folder:
+        (folder / "file").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".run.2-2.tmp", ".runner.1-1.tmp", "run"]

@@ -241,6 +241,25 @@ def test_gpt2s_one_special_token_serves_for_all(bpe: Tokenizer) -> None:
     assert tokenizer.decode(tokenizer.encode("鲸 hello")) == "鲸 hello"
 
 
+def add_token(values: dict[str, Any], content: str, *, rstrip: bool = False) -> None:
+    plain = dict.fromkeys(("single_word", "lstrip", "normalized", "special"), False)
+    number = len(values["model"]["vocab"])
+    values["added_tokens"].append({"id": number, "content": content, "rstrip": rstrip, **plain})
+
+
+@pytest.mark.parametrize("content", ["  ", "世界", "a b"])
+def test_added_tokens_are_text_as_it_stands(bpe: Tokenizer, content: str) -> None:
+    """Not in GPT-2's alphabet of bytes, in which a blank is 'Ġ'."""
+    tokenizer = Tokenizer.from_json(changed(bpe, lambda values: add_token(values, content)))
+    text = f"if x:\n{content}y {content}"
+    assert tokenizer.vocab_size - 1 in tokenizer.encode(text)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+STRIP = {"type": "Strip", "strip_left": True, "strip_right": False}
+ONE_BLANK = {"type": "Replace", "pattern": {"String": "  "}, "content": " "}
+
+
 def drop_byte(values: dict[str, Any]) -> None:
     vocabulary = values["model"]["vocab"]
     vocabulary["zz"] = vocabulary.pop("é")
@@ -265,6 +284,17 @@ def no_ends(values: dict[str, Any]) -> None:
         (gap, "have gaps"),
         (no_ends, "neither <bos> nor"),
         (lambda values: values.update(normalizer={"type": "Lowercase"}), "it changes the text"),
+        (lambda values: values.update(normalizer={"type": "NFC"}), "it changes the text"),
+        (lambda values: values.update(normalizer={"type": "NFKC"}), "it changes the text"),
+        (
+            lambda values: values.update(normalizer={"type": "Strip", "strip_left": True, "strip_right": False}),
+            "changes",
+        ),
+        (
+            lambda values: values.update(normalizer={"type": "Replace", "pattern": {"String": "  "}, "content": " "}),
+            "ch",
+        ),
+        (lambda values: add_token(values, "<name>", rstrip=True), "it changes the text"),
         (lambda values: values.update(pre_tokenizer=None), "it changes the text"),
         (lambda values: values["pre_tokenizer"].update(add_prefix_space=True), "it changes the text"),
         (lambda values: values.update(model={"type": "Unigram", "vocab": [["a", 0.0]], "unk_id": 0}), "found Unigram"),
@@ -276,6 +306,11 @@ def no_ends(values: dict[str, Any]) -> None:
         "gap",
         "no ends",
         "lower case",
+        "composed",
+        "half width",
+        "stripped",
+        "blanks",
+        "eaten blanks",
         "no bytes",
         "blank before",
         "unigram",

@@ -282,6 +282,14 @@ def test_a_rollback_takes_points_back() -> None:
     assert len(before.steps) == 20, "a snapshot never changes"
 
 
+def test_a_rollback_before_a_resume_takes_points_back(tmp_path: Path) -> None:
+    steps = [Step(n, 1.0, 1e-3, 1.0, 100.0, float(n), None) for n in (1, 2, 3, 4, 3, 4, 5)]
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    session = Session(FakeEngine())
+    session._recall(FakeRun(tmp_path / "run", [*steps[:4], RolledBack(4, 2, 0.5), *steps[4:]]), 4)  # type: ignore[arg-type]
+    assert [step.step for step in session.snapshot().steps] == [1, 2, 3, 4]
+
+
 def test_a_snapshot_is_cheap_while_nothing_happens() -> None:
     history = running(Clock())
     for n in range(100):

@@ -609,6 +609,11 @@ def test_prune_keeps_the_newest_and_sweeps(many: Path) -> None:
     assert len(step_checkpoints(many)) == 1
 
 
+def test_prune_spares_the_one_that_is_named(many: Path) -> None:
+    prune(many, 1, spare="step-00000003")
+    assert [path.name for path in step_checkpoints(many)] == ["step-00000100", "step-00000003"]
+
+
 def test_prune_removes_links_not_what_they_point_to(many: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     precious = write(tmp_path_factory.mktemp("precious") / "x")
     (many / "step-00000001").symlink_to(precious, target_is_directory=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable
@@ -161,6 +162,14 @@ def test_runs_are_listed_by_when_they_last_changed(tmp_path: Path) -> None:
     assert [run.name for run in list_runs(tmp_path)] == ["new", "active", "middle", "old"]
     assert list_runs(tmp_path / "nowhere") == []
     assert list_runs(tmp_path / "file") == []
+
+
+def test_a_run_that_is_being_unpacked_is_none_yet(tmp_path: Path, trained: Run) -> None:
+    """Nor is what an import left that was killed."""
+    half = trained.path.parent / ".theirs.123-456.tmp"
+    shutil.copytree(trained.path, half)
+    assert [run.name for run in list_runs(half.parent)] == [trained.name]
+    assert find_run(half.parent).name == trained.name
 
 
 def test_equally_old_runs_have_a_fixed_order(tmp_path: Path) -> None:

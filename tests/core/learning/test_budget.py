@@ -13,6 +13,7 @@ from core.events import (
     Step,
 )  # fmt: skip
 from core.model import GPT
+from core.training.budget import total_steps
 
 from .tricks import script
 
@@ -23,6 +24,13 @@ def test_epochs_are_passes_over_the_data(lab: Lab) -> None:
     events = lab.train({"training.max_steps": None, "training.max_epochs": 2.5})
     assert (events[-1].reason, events[-1].steps) == ("max_epochs", 8)  # 3 batches an epoch, rounded up
     assert lab.of(Started, events)[0].total_steps == 8
+
+
+def test_epochs_are_counted_in_decimal_numbers(lab: Lab) -> None:
+    """1.1 * 50 is 55.00000000000001."""
+    trainer = lab.trainer({"training.max_steps": None, "training.max_epochs": 1.1})
+    trainer.per_epoch = lambda: 50
+    assert total_steps(trainer) == 55
 
 
 def test_steps_and_epochs_whichever_comes_first(lab: Lab) -> None:

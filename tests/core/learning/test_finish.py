@@ -16,6 +16,7 @@ import torch
 from core import checkpoint
 from core.config import Config
 from core.control import Control
+from core.errors import DataError
 from core.evaluate import Graded
 from core.events import Eval, Event, Finished, Notice, Probe, Progress, Quantized, Saved, State, Step, Verified
 from core.quantize import is_quantized
@@ -301,3 +302,29 @@ def test_a_report_that_cannot_be_written_is_told(lab: Lab, monkeypatch: pytest.M
     assert notices[0].startswith("report.json not written: ")
     assert isinstance(events[-1], Finished)
     assert not (lab.run().path / "report.json").exists()
+
+
+def test_data_that_changes_meanwhile_costs_the_verification_and_nothing_else(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: Any) -> Generator[int, None, list[Graded]]:
+        raise DataError("{path}: has changed", path="rows.jsonl")
+        yield 0
+
+    monkeypatch.setattr(finish, "_ask", ask)
+    events = lab.train({**FULL, "training.int8": False})
+    (notice,) = [event for event in lab.of(Notice, events) if event.template.startswith("not verified")]
+    assert str(notice.values["problem"]) == "rows.jsonl: has changed"
+    assert isinstance(events[-1], Finished)
+    report = read_report(lab)
+    assert report["steps"] == 12
+    assert "exact" not in report
+
+
+def test_the_end_has_begun_before_int8_is_written(lab: Lab) -> None:
+    """Nothing is left to pause or to stop, also where the end came early."""
+    events = lab.train({**FULL, "training.stop_loss": 100.0})
+    states = [event.state for event in events if isinstance(event, State)]
+    assert states[-3:] == ["finishing", "verifying", "done"]
+    at = events.index(State("finishing", 5))
+    assert at < next(i for i, event in enumerate(events) if isinstance(event, Saved) and event.tag == "int8")

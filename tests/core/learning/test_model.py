@@ -447,3 +447,13 @@ def test_dropout_is_for_training_only() -> None:
         assert not torch.allclose(dropping(tokens), dropping(tokens))
         dropping.eval()
         assert torch.equal(dropping(tokens), plain(tokens))
+
+
+def test_masks_of_all_lengths_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.model.MOST_MASKS", 5000)
+    model = GPT(ModelConfig(n_layer=1, n_head=1, n_embd=8, seq_len=100), 20)
+    tokens = torch.zeros(1, 100, dtype=torch.long)
+    whole = model(tokens)
+    for length in range(1, 100):
+        assert torch.allclose(model(tokens[:, :length]), whole[:, :length], atol=1e-6)
+        assert sum(mask.numel() for mask in model._masks.values()) <= 100**2

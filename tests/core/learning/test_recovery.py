@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from core.errors import ConfigError, DataError, RunError
 from core.events import Notice, RolledBack, Skipped, Started, Step
 from core.machine import is_out_of_memory
 from core.model import GPT
+from core.optim import Optimizer
 from core.training.disk import no_room
 from core.training.result import fault_of, usual_length
 
@@ -112,6 +114,21 @@ def test_one_row_too_many_is_a_clear_failure(lab: Lab, monkeypatch: pytest.Monke
     assert str(error).startswith("the memory is used up (")
     assert "training.micro_batch" in str(error)
     assert lab.run().state() != "running"
+
+
+def test_no_memory_in_the_midst_of_an_update_ends_the_training(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some weights have changed then: the same step once more would change those twice."""
+    step, calls = Optimizer.step, itertools.count(1)
+
+    def update(self: Optimizer, lr: float) -> None:
+        step(self, lr)
+        if next(calls) == 6:
+            raise MemoryError
+
+    monkeypatch.setattr(Optimizer, "step", update)
+    _, error = lab.failing({"training.save_interval": 2})
+    assert str(error).startswith("the memory is used up (")
+    assert lab.run().load().step == 4
 
 
 def test_no_memory_elsewhere_is_a_clear_failure_too(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,9 @@ import torch
 
 from core import checkpoint
 from core.config import Config
+from core.default import Default, write_default
 from core.events import Notice, Saved, Step
+from core.runs import load_run
 
 from .tricks import script
 
@@ -57,3 +59,13 @@ def test_a_folder_that_was_removed_is_a_run_again(lab: Lab) -> None:
     assert run.state() == "finished"
     assert run.tokenizer_file.is_file()
     assert [event.step for event in run.read_metrics() if isinstance(event, Step)] == [6, 7, 8]
+
+
+def test_the_default_checkpoint_stays(lab: Lab) -> None:
+    """The one that answers where no run is named, whatever the training goes on to."""
+    lab.ready({"training.max_steps": 4, "training.save_interval": 1, "training.keep_checkpoints": 1})
+    run = lab.run()
+    write_default(run.path.parent, Default(run.name, "step-00000004"))
+    lab.resume(config=run.config().update({"training.max_steps": 8}))
+    assert [path.name for path in checkpoint.step_checkpoints(run.checkpoints)] == ["step-00000008", "step-00000004"]
+    assert load_run(runs_dir=str(run.path.parent)).step == 4
