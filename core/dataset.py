@@ -90,6 +90,17 @@ def encode_prompt(
     return _keep_newest(tokens, room, template.bos) or [tokenizer.bos]
 
 
+def torn_until(learn: Sequence[bool], first: int) -> int:
+    """Where the answer ends that is cut in two when a row begins at ``first``; ``first`` itself where none is.
+
+    What is left of it is not learnt: it would be the answer to nothing.
+    """
+    end = first
+    while first > 0 and learn[first - 1] and end < len(learn) and learn[end]:
+        end += 1
+    return end
+
+
 def _keep_newest(tokens: list[int], room: int, bos: bool) -> list[int]:
     """The last ``room`` tokens, the opening ``<bos>`` kept."""
     if len(tokens) <= room:
@@ -107,7 +118,8 @@ def build_dataset(
     """Tokenize rows to at most ``seq_len`` inputs each.
 
     Conversations: one row each; when too long, the oldest part before the last answer is cut, never that
-    answer; a row whose answer alone is too long is left out and counted. Texts: windows of ``seq_len``
+    answer, and of an earlier answer that has lost its beginning nothing is learnt; a row whose answer alone is too
+    long is left out and counted. Texts: windows of ``seq_len``
     tokens, ``stride`` apart (default: a whole window).
     """
     builder = _Builder(tokenizer, template, seq_len, stride or seq_len)
@@ -159,7 +171,10 @@ class _Builder:
                     self._stats.lost_where.append(record.where)
                 return
             tokens = _keep_newest(tokens, self._longest, bos)
-            learn = [False, *learn[over + 1 :]] if bos else learn[over:]
+            first = over + 1 if bos else over  # of what stays
+            torn = torn_until(learn, first)
+            learn[first:torn] = [False] * (torn - first)
+            learn = [False, *learn[first:]] if bos else learn[first:]
             self._stats.cut += 1
             self._stats.cut_tokens += over
         self._starts.append(self._total)

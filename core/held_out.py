@@ -16,9 +16,15 @@ from .storage import file_sha256, read_json
 
 def learnt_from(loaded: LoadedModel, digest: str) -> bool:
     """Whether a model was trained on the very file whose SHA-256 this is."""
+    sums = _sums(loaded)
+    return any(sums[key] == digest for key in sums if "/" not in key)
+
+
+def _sums(loaded: LoadedModel) -> dict[str, Any]:
+    """The SHA-256 of each file that a model was trained with, as far as its checkpoint names them."""
     state: Any = read_json(loaded.path / "state.json")
     sums = state.get("data_sha256") if isinstance(state, dict) else None
-    return isinstance(sums, dict) and any(sums[key] == digest for key in sums if "/" not in key)
+    return sums if isinstance(sums, dict) else {}
 
 
 def split_of(config: Config) -> tuple[object, ...]:
@@ -35,8 +41,15 @@ def held_out_rows(loaded: LoadedModel, runs: Path) -> tuple[Path, list[Record]]:
         return path, unique_rows(list(read_records(path)))
     if data.valid_fraction:
         path = data_file(loaded.config, data.train, runs)
-        if learnt_from(loaded, file_sha256(path, DataError)):
-            rows = load_corpus(loaded.config.update({"data.train": str(path), "data.valid_unseen": None})).valid
-            if any(record.turns for record in rows):
-                return path, rows
+        if not _sums(loaded):  # trained elsewhere, on nobody knows what
+            raise DataError("this run has no validation file; name one with --data FILE")
+        if not learnt_from(loaded, file_sha256(path, DataError)):
+            raise DataError(
+                "{path}: has changed since the run was trained on it: which rows were held out is no longer known; "
+                "name a file with --data FILE",
+                path=str(path),
+            )
+        rows = load_corpus(loaded.config.update({"data.train": str(path), "data.valid_unseen": None})).valid
+        if any(record.turns for record in rows):
+            return path, rows
     raise DataError("this run has no validation file; name one with --data FILE")

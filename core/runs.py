@@ -254,7 +254,8 @@ def find_run(folder: Path, name: str | None = None) -> Run:
         for candidate in (folder / name, Path(name)):
             if (candidate / "config.yaml").is_file():
                 return Run(candidate)
-        names = ", ".join(run.name for run in list_runs(folder)[:8])
+        there = [run.name for run in list_runs(folder)]
+        names = ", ".join(there[:8] + ["…"] * (len(there) > 8))
         raise RunError(
             "no run '{name}' in {folder}; there are: {names}",
             name=name,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from . import checkpoint
 from .config import Config
+from .default import checkpoint_of
 from .errors import CheckpointError, ConfigError
 from .quantize import is_quantized
 from .storage import file_sha256
@@ -26,15 +27,19 @@ class Start:
     """run, checkpoint, step and the SHA-256 of the weights."""
 
 
-def load_start(config: Config) -> Start | None:
-    """The beginning that ``training.start_from`` names; None where the weights are to be fresh.
+def load_start(config: Config, runs: Path) -> Start | None:
+    """The beginning that ``training.start_from`` names, a checkpoint's folder or a run of the folder ``runs``; None
+    where the weights are to be fresh.
 
-    Raises ``CheckpointError`` for weights that cannot be trained, ``ConfigError`` for another architecture.
+    Raises ``CheckpointError`` for weights that cannot be trained, ``RunError`` where there is no such run,
+    ``ConfigError`` for another architecture.
     """
     require_start(config)
     if config.training.start_from is None:
         return None
     folder = Path(config.training.start_from)
+    if not (folder / checkpoint.MANIFEST).is_file():
+        folder = checkpoint_of(runs, config.training.start_from)[1]
     state, weights, _ = checkpoint.load(folder)
     if is_quantized(weights):
         raise CheckpointError("{path}: int8 weights cannot be trained further; choose another checkpoint",
@@ -68,7 +73,7 @@ def _check_architecture(config: Config, state: dict[str, Any], folder: Path) -> 
         if key not in free and stored.get(key) != wanted:
             raise ConfigError(
                 "model.{key}: {wanted} does not fit {path}, which has {stored}: "
-                "further training keeps the architecture",
+                "further training keeps the architecture (gpt-tui train --from RUN takes it over)",
                 key=key, wanted=wanted, path=str(folder), stored=stored.get(key),
             )  # fmt: skip
 

@@ -97,7 +97,7 @@ def loop(trainer: Trainer, recorder: Recorder) -> Generator[Event, None, str]:
     """Step until there is a reason to end; returns the reason."""
     control, pace, lengths = trainer.control, trainer.pace, trainer.prepared.train.lengths
     yield State("training", trainer.progress.step)
-    pace.start(trainer.progress.step)
+    pace.start(trainer.progress.step, trainer.progress.elapsed)
     order_of, order = -1, []
     while not (reason := why_end(trainer)):
         control.step = trainer.progress.step

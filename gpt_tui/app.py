@@ -18,7 +18,7 @@ from core.errors import UserError
 
 from . import i18n
 from .actions import APP_ACTIONS, PANES, TAB_KEYS, Action, key_bindings
-from .cli import say
+from .cli import say, system_error
 from .desk import Desk
 from .history import Snapshot
 from .i18n import _
@@ -87,8 +87,11 @@ class GptApp(App[Leave]):
     # -- begin and end ----------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        default = "ansi-dark" if self.console.color_system == "standard" else self.theme
+        plain = self.console.color_system == "standard"
+        default = "ansi-dark" if plain and not self.no_color else self.theme
         wanted = self.settings.get("theme", default)
+        if plain and self.no_color and wanted.startswith("ansi-"):
+            wanted = default  # NO_COLOR turns a terminal's own colours, which have no brightness, into black on black
         self.theme = wanted if wanted in self.available_themes else default
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.app_resume_signal.subscribe(self, self._come_back)
@@ -286,7 +289,7 @@ class GptApp(App[Leave]):
         try:
             saved = self.save_screenshot(name, path=path or ".")
         except OSError as problem:
-            self.notify(str(problem), severity="error", markup=False)
+            self.notify(system_error(problem), severity="error", markup=False)
             return
         self.notify(_("saved: {path}").format(path=saved), markup=False)
 

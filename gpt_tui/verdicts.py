@@ -30,7 +30,8 @@ def verdict_table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
     for label, value in rows:
         cells.append(_row(printable(label), value))
         cells += [_row(f"  {printable(kind)}", part) for kind, part in value.get("by_kind", {}).items()]
-    header = ["", "EXACT", "CONTAINS", "MISS", _("rows"), _("exact"), _("95 % interval"), _("commonest answer")]
+    counts = [_("EXACT"), _("CONTAINS"), _("MISS"), _("rows")]
+    header = ["", *counts, _("exact"), _("95 % interval"), _("commonest answer")]
     return table(cells, header, right=range(1, 8))
 
 

@@ -170,6 +170,21 @@ TEXTS = {
     "training.device: {wanted} is not available on this machine; there are: {names}": (
         "training.device：这台机器上没有 {wanted}；现有：{names}"
     ),
+    "{run}: this run is gone": "{run}：这个运行记录已不存在",
+    "--set {key}: further training keeps the architecture and the vocabulary of {run}, which has {value}": (
+        "--set {key}：继续训练会保留 {run} 的结构和词表，它的值是 {value}"
+    ),
+    "and other rows are held out: those trained on before make the evaluation look too good": (
+        "留作验证的数据也随之不同：其中一些先前已用于训练，评估结果会偏好"
+    ),
+    "{path}: has changed since the run was trained on it: which rows were held out is no longer known; name a file "
+    "with --data FILE": "{path}：训练之后有改动，已无法知道当时留出了哪些数据；请用 --data FILE 指定文件",
+    "{which}: has no optimizer's memory to hand on; choose the checkpoint 'last'": (
+        "{which}：没有优化器的记忆可以带上；请选择检查点 last"
+    ),
+    "--allow-origin {url}: expected an origin such as https://chat.example:8080": (
+        "--allow-origin {url}：应为来源，例如 https://chat.example:8080"
+    ),
     # training/
     "{run}: this training has ended, after {steps} steps; to go on with it ask for more than that: --steps N "
     "or --minutes N": "{run}：这次训练已结束，共 {steps} 步；要继续，请给更多：--steps N 或 --minutes N",

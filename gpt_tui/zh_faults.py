@@ -8,6 +8,7 @@ TEXTS = {
         "gpt-tui：内存用完了；请换小一些的模型，或关闭其他程序"
     ),
     "not saved: the steps from {first} to {last}": "没有保存：第 {first} 步到第 {last} 步",
+    "{path}: one thing is wrong": "{path}：有 1 处问题",
     "{path}: {count} things are wrong": "{path}：有 {count} 处问题",
     "{path}: whole": "{path}：完好",
     # console.py

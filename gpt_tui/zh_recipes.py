@@ -69,8 +69,9 @@ TEXTS = {
     "{path}: int8 weights cannot be trained further; choose another checkpoint": (
         "{path}：int8 权重不能继续训练；请选另一个检查点"
     ),
-    "model.{key}: {wanted} does not fit {path}, which has {stored}: further training keeps the architecture": (
-        "model.{key}：{wanted} 与 {path} 的 {stored} 不符；继续训练时网络结构不变"
+    "model.{key}: {wanted} does not fit {path}, which has {stored}: further training keeps the architecture "
+    "(gpt-tui train --from RUN takes it over)": (
+        "model.{key}：{wanted} 与 {path} 的 {stored} 不符；继续训练时网络结构不变（gpt-tui train --from RUN 会沿用它）"
     ),
     "beginning with the weights of {run}, {checkpoint} (step {step})": (
         "从 {run} 的检查点 {checkpoint}（第 {step} 步）的权重开始"

@@ -53,6 +53,10 @@ def export_bundle(
     """
     check_file(target, force)
     files = list(_files(run, _chosen(run, which)))
+    if optimizer and not any(name.endswith("/optimizer.safetensors") for name, _ in files):
+        raise CheckpointError(
+            "{which}: has no optimizer's memory to hand on; choose the checkpoint 'last'", which=which or "last"
+        )
     digests: dict[str, dict[str, Any]] = {}
     with atomic_file(target) as file, zipfile.ZipFile(file, "w") as archive:
         for name, path in files:

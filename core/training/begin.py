@@ -86,7 +86,7 @@ def begin(trainer: Trainer, recorder: Recorder, resume: bool) -> Iterator[Event]
     known = resume and run.tokenizer_file.is_file()
     tokenizer = Tokenizer.load(run.tokenizer_file) if known else None
     trained = resume and bool(checkpoint.step_checkpoints(run.checkpoints))
-    start = None if trained else load_start(trainer.config)
+    start = None if trained else load_start(trainer.config, trainer.run.path.parent)
     given = tokenizer or (start.tokenizer if start else None)
     trainer.prepared = yield from prepare(trainer.config, given, cache_folder(run.path.parent))
     machine.give_back_memory()
@@ -121,7 +121,7 @@ def take_up(trainer: Trainer, start: Start | None) -> None:
 def begin_again(trainer: Trainer) -> None:
     """Back to the weights before the first step."""
     trainer.progress = Progress()
-    take_up(trainer, load_start(trainer.config))
+    take_up(trainer, load_start(trainer.config, trainer.run.path.parent))
 
 
 def restore(trainer: Trainer) -> Iterator[Event]:
@@ -140,6 +140,9 @@ def restore(trainer: Trainer) -> Iterator[Event]:
             {"step": progress.step},
             level="warning",
         )
+        if trainer.config.data.valid is None and trainer.config.data.valid_fraction:
+            yield Notice("and other rows are held out: those trained on before make the evaluation look too good",
+                         level="warning")  # fmt: skip
     if not memory and progress.step:
         yield Notice(
             "the checkpoint of step {step} has no optimizer's memory: that begins anew, and the loss rises at first",

@@ -17,16 +17,16 @@ class Pace:
         self._began = time.perf_counter()
         self.start(0)
 
-    def start(self, step: int) -> None:
-        """Of the loop, before the step after ``step``."""
-        self._first_step = step
+    def start(self, step: int, before: float = 0.0) -> None:
+        """Of the loop, before the step after ``step``; ``before``: seconds trained by then."""
+        self._first_step, self._before = step, before
         self._lap = self._now()
         self._warm: tuple[float, float] | None = None  # (elapsed, share) after the first steps
         self._seconds, self._tokens = 0.0, 0  # in steps of this log interval
 
     def total(self) -> float:
-        """Seconds since the training began, pauses and preparations included."""
-        return time.perf_counter() - self._began
+        """Seconds since the training began, pauses and preparations included; of earlier starts those trained."""
+        return time.perf_counter() - self._began + self._before
 
     def lap(self) -> float:
         """Seconds since the last lap."""

@@ -147,11 +147,13 @@ class ModelEngine:
     def _folder(choice: Choice, *, verify: bool) -> Path:
         """The checkpoint's folder. Verifying reads every byte of it, so it is left out where only a look is meant."""
         from core import checkpoint
-        from core.errors import CheckpointError
+        from core.errors import CheckpointError, RunError
 
         if choice.run is None:
             return checkpoint.resolve(Path(choice.checkpoint).parent, choice.checkpoint)
         folder = choice.run / "checkpoints"
+        if not choice.run.is_dir():
+            raise RunError("{run}: this run is gone", run=str(choice.run))
         if choice.checkpoint == "last" and not verify:
             there = checkpoint.step_checkpoints(folder)
             if not there:

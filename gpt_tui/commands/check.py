@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
             print(printable(f"    {translated(finding.advice)}"))
     path = printable(str(target.path))
     if errors:
-        print(_("{path}: {count} things are wrong").format(path=path, count=len(errors)))
+        words = _("{path}: one thing is wrong") if len(errors) == 1 else _("{path}: {count} things are wrong")
+        print(words.format(path=path, count=len(errors)))
     else:
         print(_("{path}: whole").format(path=path))
     return 1 if errors else 0

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from core.records import find_data, read_records
     from core.runs import runs_folder
     from core.template import TEMPLATES
-    from core.text import printable
+    from core.text import pad, printable
 
     loaded = load_model(args)
     if args.data:
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.show:
         for item in graded:
-            print(f"{item.verdict:8} {printable(item.prompt)}")
+            print(f"{pad(_(item.verdict), 8)} {printable(item.prompt)}")
             print("         " + _("expected: {text}").format(text=printable(item.expected)))
             if item.verdict != "EXACT":
                 print("         " + _("answer: {text}").format(text=printable(item.answer)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
             "--host {host}: others could reach the model there; set an API key with {variable} or --api-key",
             host=args.host, variable=KEY_VARIABLE,
         )  # fmt: skip
+    origins = [_origin(url) for url in args.allow_origin]
     listening = listen(args.host, args.port)
     try:
         loaded = load_model(args)
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         worker = Worker(loaded)
         name = model_name(loaded.path)
         tell = _silent if args.quiet else _tell
-        app = make_app(worker, name, local=local, key=key, origins=args.allow_origin, tell=tell)
+        app = make_app(worker, name, local=local, key=key, origins=origins, tell=tell)
         url = url_of(listening)
         if not local:
             print(_("warning: everyone on the network can reach this port; what is asked and answered, and the key, "
@@ -69,6 +71,16 @@ def run(args: argparse.Namespace) -> int:
     finally:
         listening.close()
     return 0
+
+
+def _origin(url: str) -> str:
+    """What a browser sends as the origin of a page: scheme, host and port, and no slash behind them. Raises
+    ``UserError`` for what can be none."""
+    from core.errors import UserError
+
+    if url == "*" or re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+/?", url):
+        return url.removesuffix("/")
+    raise UserError("--allow-origin {url}: expected an origin such as https://chat.example:8080", url=repr(url))
 
 
 def model_name(checkpoint: Path) -> str:

@@ -123,13 +123,22 @@ def _further(args: argparse.Namespace, overrides: list[str]) -> Config:
     its architecture and vocabulary in any case."""
     from core.config import load_config
     from core.default import checkpoint_of
+    from core.errors import ConfigError
     from core.runs import runs_folder
     from core.start import settings_from
 
     source, folder = checkpoint_of(runs_folder(args.runs_dir), args.start)
     own = args.recipe is None and args.config is None
     base = source.path / "config.yaml" if own else args.config
-    return settings_from(source.config(), load_config(args.recipe, base, overrides, stored=own), folder)
+    wanted = load_config(args.recipe, base, overrides, stored=own)
+    config = settings_from(source.config(), wanted, folder)
+    for key in (item.partition("=")[0].strip() for item in overrides):
+        if config.get(key) != wanted.get(key) and key != "training.start_from":
+            raise ConfigError(
+                "--set {key}: further training keeps the architecture and the vocabulary of {run}, which has {value}",
+                key=key, run=source.name, value=config.get(key),
+            )  # fmt: skip
+    return config
 
 
 def _changes(args: argparse.Namespace, run: Path) -> Config | None:

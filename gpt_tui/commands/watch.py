@@ -32,6 +32,7 @@ def follow(path: Path, console: Any = None) -> None:
     """Print what a headless training prints, from its beginning until nobody trains the run any more."""
     from core.events import Finished, Started, Step
     from core.lock import FolderLock
+    from core.runs import Run
     from core.text import printable
 
     from ..console import Console, lines
@@ -67,5 +68,8 @@ def follow(path: Path, console: Any = None) -> None:
         console.clear()
     if not ended:
         name = printable(path.name)
+        if Run(path).imported():
+            print(_("{run} was imported, there is no training in it").format(run=name), file=sys.stderr)
+            return
         print(_("{run} is not being trained now; go on with: gpt-tui --no-ui train --resume {run}").format(run=name),
               file=sys.stderr)  # fmt: skip

@@ -157,6 +157,9 @@ class ChatPane(Pane):
     async def on_open_in_chat(self, message: OpenInChat) -> None:
         """Ask this run from now on; without a checkpoint its newest one."""
         message.stop()
+        own = self.desk.session.snapshot()
+        if own.active and own.started:
+            self.room.live_run = own.run_path  # the list of runs, which says so too, may still be on its way
         live = message.run_path == self.room.live_run
         self.room.choose(Choice(message.run_path, message.checkpoint or (LIVE if live else "last")))
         self.dialogue.show_view("talk")

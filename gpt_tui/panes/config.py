@@ -80,7 +80,7 @@ class ConfigPane(FormPane):
         config = self.state.draft.config
         own = self.state.source.endswith((".yaml", ".yml"))
         name = config.recipe if own else f"my-{config.recipe}"
-        screen = SaveRecipe(name, config.description, self.state.folder / "recipes")
+        screen = SaveRecipe(name, _(config.description), self.state.folder / "recipes")
         self.app.push_screen(screen, self._save_recipe)
 
     def _save_recipe(self, wish: NewRecipe | None) -> None:

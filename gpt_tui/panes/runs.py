@@ -134,7 +134,10 @@ class RunsPane(Pane):
     # -- showing ----------------------------------------------------------------------------------------------
 
     async def retranslate(self) -> None:
+        chosen = self.query_one(RunTable).chosen if self._composed else None
         await super().retranslate()
+        if chosen is not None:
+            self.query_one(RunTable).wanted = str(chosen.path)
         if self._ready:
             self._draw()
 

@@ -57,8 +57,11 @@ class Chat:
         return {"content": [self._entry(token) for token in tokens], "refusal": None}
 
     def _entry(self, token: Token) -> dict[str, Any]:
-        tops = [{"token": text, "logprob": logarithm(p), "bytes": _bytes(text)} for text, p in token.top]
         exact = list(self.tokenizer.token_bytes(token.id))
+        tops = [
+            {"token": text, "logprob": logarithm(p), "bytes": exact if text == token.text else _bytes(text)}
+            for text, p in token.top
+        ]
         return {"token": token.text, "logprob": logarithm(token.p), "bytes": exact, "top_logprobs": tops}
 
 

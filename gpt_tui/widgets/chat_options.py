@@ -65,6 +65,8 @@ class OptionsPanel(VerticalScroll, can_focus=False):
     def __init__(self, options: Options, id: str | None = None) -> None:
         super().__init__(id=id)
         self.options = options
+        self._before = options
+        """What held when the focus came to the present field."""
 
     def compose(self) -> ComposeResult:
         for name, label in FIELDS:
@@ -116,12 +118,14 @@ class OptionsPanel(VerticalScroll, can_focus=False):
 
     @on(SafeInput.Blurred)
     def _left(self, event: SafeInput.Blurred) -> None:
-        """What is wrong does not hold: the field shows again what does."""
+        """What is wrong does not hold, nor what was typed on the way to it: 3000 of 30000."""
         event.stop()
         if event.input.has_class("-wrong"):
             event.input.remove_class("-wrong")
+            name = _field_of(event.input)
+            self._set(self.options.changed(name, self._before.text(name)))
             with self.prevent(SafeInput.Changed):
-                event.input.value = self.options.text(_field_of(event.input))
+                event.input.value = self.options.text(name)
 
     @on(Tick.Changed)
     def _history_switched(self, event: Tick.Changed) -> None:
@@ -136,6 +140,7 @@ class OptionsPanel(VerticalScroll, can_focus=False):
     def on_descendant_focus(self) -> None:
         focused = self.screen.focused
         if isinstance(focused, SafeInput) and (focused.id or "").startswith("option-"):
+            self._before = self.options
             self._say(help_of(_field_of(focused)))
         elif isinstance(focused, Tick):
             self._say(_("Take the conversation so far along with each question."))

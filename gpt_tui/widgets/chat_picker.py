@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Select, Static
 
-from core.text import printable, shorten
+from core.text import cell_width, printable, shorten
 
 from ..chat.answerer import Reply
 from ..chat.engine import Entry, first_checkpoint
@@ -27,10 +27,12 @@ MOST_NAME = 40
 _NOTHING = Content("–")
 
 
-def facts_of(facts: Facts) -> str:
-    """A loaded model in a few words."""
+def facts_of(facts: Facts, width: int = 0) -> str:
+    """A loaded model in a few words, as many as have room in ``width`` cells; 0: all."""
     parts = [_("step {n}").format(n=facts.step), facts.number_format, _count(facts.parameters)]
     parts.append(size(facts.bytes) if facts.bytes else _("in memory"))
+    while width and len(parts) > 1 and sum(map(cell_width, " · ".join(parts))) > width:
+        parts.pop()
     return " · ".join(parts)
 
 
@@ -89,7 +91,8 @@ class ModelPicker(Vertical):
         elif look.state == "failed":
             text = f"✗ {look.error}"
         else:
-            text = _("… loading") if look.facts is None else f"✓ {facts_of(look.facts)}"
+            room = self.query_one(".state").size.width
+            text = _("… loading") if look.facts is None else f"✓ {facts_of(look.facts, max(0, room - 2))}"
         state, content, error = self.query_one(".state", Static), Content(text), text.startswith("✗")
         if state.content != content:
             state.update(content, layout=False)

@@ -10,6 +10,7 @@ from core.events import Progress
 from core.text import cell_width, printable, shorten
 
 from ..console import REASONS
+from ..fold import fold
 from ..format import duration, number, percent, size
 from ..history import Snapshot
 from ..i18n import _
@@ -25,7 +26,16 @@ def state_line(snapshot: Snapshot, recipe: str, width: int) -> Content:
     """State, run and step; for an ended training how it ended."""
     head = (f"{state_mark(snapshot)} {state_word(snapshot)}", f"bold {STYLES.get(snapshot.state, '')}".strip())
     room = width - _cells(head[0]) - len(GAP)
-    return Content.assemble(head, GAP, shorten(GAP.join(_state_parts(snapshot, recipe)), room))
+    text = GAP.join(_state_parts(snapshot, recipe))
+    if snapshot.failure is not None:
+        return Content.assemble(head, GAP, fold(text, width, room)[0])  # the rest is in the next line
+    return Content.assemble(head, GAP, shorten(text, room))
+
+
+def _rest_of_failure(snapshot: Snapshot, width: int) -> str:
+    """What of a cause does not fit behind the state; '' where all does."""
+    room = width - _cells(f"{state_mark(snapshot)} {state_word(snapshot)}") - len(GAP)
+    return shorten(" ".join(fold(GAP.join(_state_parts(snapshot, "")), width, room)[1:]), width)
 
 
 def _state_parts(snapshot: Snapshot, recipe: str) -> list[str]:
@@ -73,6 +83,8 @@ def progress_line(snapshot: Snapshot, width: int) -> Content:
     """The bar, and the times beside it."""
     if snapshot.state == "idle":
         return Content("")
+    if snapshot.failure is not None and (rest := _rest_of_failure(snapshot, width)):
+        return Content(rest)
     share, task = snapshot.progress, snapshot.task
     if task is not None:
         share = task.done / task.total if task.total else 0.0
@@ -88,7 +100,8 @@ def progress_line(snapshot: Snapshot, width: int) -> Content:
 def figures(snapshot: Snapshot, memory: int | None, width: int) -> Content:
     """Two lines of numbers; those that do not fit at the end of a line begin the next."""
     if snapshot.failure is not None:
-        return Content(_("What to do: {advice}").format(advice=snapshot.failure.advice))
+        first, *rest = fold(_("What to do: {advice}").format(advice=snapshot.failure.advice), width)
+        return Content("\n".join([first, shorten(" ".join(rest), width)]))
     if snapshot.state == "idle":
         return Content("")
     last, evaluated = snapshot.last, snapshot.last_eval

@@ -78,9 +78,12 @@ class Recipes:
     def save(self) -> str:
         """Write config.yaml; says what was done."""
         path = self.file
+        existed = path.exists()
         keys = save_config(path, self.state.draft.config)
         self.desk.config_file = path
         shown = printable(str(path))
+        if not keys and not existed:
+            return _("saved in {path}").format(path=shown)
         if not keys:
             return _("{path} says this already").format(path=shown)
         names = ", ".join(key.rpartition(".")[2] for key in keys[:6]) + (" …" if len(keys) > 6 else "")

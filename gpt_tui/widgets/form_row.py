@@ -168,12 +168,12 @@ class FieldRow(Widget):
     def _notes(self) -> list[str]:
         look = self._look
         notes = [unit_text(self.setting)] if self.setting.unit and not look.fixed else []
-        if look.fixed:
-            notes.append(_("fixed during the run"))
-        elif look.live:
+        if look.live and not look.fixed:
             notes.append(_("open"))
         if look.was is not None:
             notes.append(_("recipe: {value}").format(value=look.was))
+        if look.fixed:  # last: where that is cut, its colour still says it
+            notes.append(_("fixed during the run"))
         return notes
 
     def render(self) -> Content:

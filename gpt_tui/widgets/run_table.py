@@ -96,6 +96,8 @@ class RunTable(DataTable[Text]):
         self._widths: dict[str, int] = {}
         self._shown: dict[tuple[str, str], Text] = {}
         self._order: list[str] = []
+        self.wanted: str | None = None
+        """The run to put the cursor on, once there is any."""
 
     @property
     def chosen(self) -> RunRow | None:
@@ -129,7 +131,7 @@ class RunTable(DataTable[Text]):
 
     def _build(self, order: list[str], widths: dict[str, int], cells: dict[tuple[str, str], Text]) -> None:
         """All anew: other runs, another order, another width. The cursor stays on its run, the view where it was."""
-        chosen = self.chosen_key
+        chosen, self.wanted = self.chosen_key or self.wanted, None
         top = self.scroll_y
         with self.app.batch_update():
             self.clear(columns=True)

@@ -53,12 +53,12 @@ def delete(path: Path) -> tuple[bool, str]:
     """Delete a run unless somebody trains it: whether it is gone, and one safe line about it."""
     from core.runs import Run
 
-    from ..cli import say
+    from ..cli import say, system_error
 
     try:
         Run(path).delete()  # looks once more whether a training holds it
     except UserError as problem:
         return False, short_problem(path, say(problem))
     except OSError as problem:
-        return False, short_problem(path, printable(str(problem)))
+        return False, short_problem(path, system_error(problem))
     return True, _("deleted: {path}").format(path=printable(path.name))

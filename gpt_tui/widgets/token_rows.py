@@ -118,13 +118,16 @@ class Rows:
         record, window, windows = self._locate(number)
         if record.text:
             return self._text_row(number, record, window, windows)
-        from core.dataset import encode_segments
+        from core.dataset import encode_segments, torn_until
 
         tokens, learn = encode_segments(self.template.segments(record), self.tokenizer, self.template.bos)
         seen = self._seen(record)
         cut = len(tokens) - seen
         opening = 1 if self.template.bos and seen else 0  # the opening <bos> stays when the oldest part goes
         parts = [LEARNT if flag else GIVEN for flag in learn]
+        if cut and seen:
+            torn = torn_until(learn, opening + cut)
+            parts[opening + cut : torn] = [GIVEN] * (torn - opening - cut)
         parts[opening : opening + cut] = [CUT] * cut
         return Row(number, record.where, pieces_of(self.tokenizer, tokens, parts))
 

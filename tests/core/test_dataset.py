@@ -135,7 +135,12 @@ def test_a_long_row_loses_its_oldest_part_but_never_its_answer(
         assert to_learn[:skip] == [False] * skip
         rest = len(tokens) - skip
         assert tokens[skip:] == whole[len(whole) - rest :]
-        assert to_learn[skip:] == learn[len(learn) - rest :]
+        # Of an answer that has lost its beginning nothing is learnt; what is whole is learnt as ever.
+        expected = learn[len(learn) - rest :]
+        if over > 0 and learn[len(learn) - rest - 1] and expected[0]:
+            torn = whole[len(whole) - rest :].index(bpe.eos) + 1
+            expected[:torn] = [False] * torn
+        assert to_learn[skip:] == expected
         cut_rows += over > 0
         cut_tokens += max(0, over)
     stats = dataset.stats
@@ -144,6 +149,16 @@ def test_a_long_row_loses_its_oldest_part_but_never_its_answer(
         len(records), len(records) - kept, cut_rows, cut_tokens,
     )  # fmt: skip
     assert int(dataset.lengths.sum()) == len(dataset.tokens) == len(dataset.learn)
+
+
+def test_an_earlier_answer_without_its_beginning_is_not_learnt(bpe: Tokenizer) -> None:
+    """It would be learnt as the answer to nothing."""
+    long, last = "权重权重权重权重权重", "好"
+    dataset = build_dataset([Record(turns=(Turn("问", long), Turn("再问", last)))], bpe, TEACHER, 30)
+    tokens, learn = row(dataset, 0)
+    assert bpe.decode(tokens).endswith(f"再问\n助手:{last}")
+    assert "权" in bpe.decode(tokens)
+    assert [token for token, to_learn in zip(tokens, learn, strict=True) if to_learn] == [*bpe.encode(last), bpe.eos]
 
 
 def test_a_row_that_fits_exactly_is_not_cut(bpe: Tokenizer) -> None:

@@ -255,6 +255,24 @@ def test_no_color(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(make_desk(tmp_path, FakeEngine(steps=40)), scene, tabs=TRAIN)
 
 
+@pytest.mark.parametrize("remembered", [None, "ansi-light"])
+def test_no_color_in_sixteen_colours_is_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remembered: str | None
+) -> None:
+    """A terminal's own colours have no brightness: without colour they were black on black."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("rich.console.Console.color_system", "standard")
+    desk = make_desk(tmp_path)
+    if remembered and desk.settings is not None:
+        desk.settings.put("theme", remembered)
+
+    async def scene(app: GptApp, pilot: Pilot[Any]) -> None:
+        await pilot.pause()
+        assert not app.theme.startswith("ansi-")
+
+    play(desk, scene, tabs=TRAIN)
+
+
 def test_a_window_too_small_says_so_and_comes_back(tmp_path: Path) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any]) -> None:
         await pilot.resize_terminal(50, 10)

@@ -13,11 +13,13 @@ from textual.strip import Strip
 from textual.widgets import Select
 
 from core.errors import CheckpointError
+from core.events import Started
 from core.records import Turn
 from gpt_tui import i18n
 from gpt_tui.actions import APP_ACTIONS
 from gpt_tui.chat.engine import Entry
 from gpt_tui.chat.records import LIVE, Choice
+from gpt_tui.history import Snapshot
 from gpt_tui.messages import OpenInChat
 from gpt_tui.panes.chat import ACTIONS, ChatPane
 from gpt_tui.widgets.answer import ExchangeView
@@ -350,6 +352,21 @@ def test_live_weights_while_a_training_runs() -> None:
     drive(chat, script)
 
 
+def test_the_training_of_this_app_is_asked_live_before_runs_were_listed() -> None:
+    chat = engine()
+
+    async def script(app: ChatApp, pilot: Pilot[None]) -> None:
+        begin = Started("tiny", str(RUN), "tiny", 0, "cpu", 1, "fp32", 1, 1, 9, None, {}, 0.0)
+        own = Snapshot(state="running", started=begin, run_path=RUN)
+        app.pane.desk.session.snapshot = lambda: own  # type: ignore[method-assign]
+        app.pane.room.live_run = None
+        app.pane.post_message(OpenInChat(RUN))
+        await pilot.pause()
+        assert app.pane.room.choice == Choice(RUN, LIVE)
+
+    drive(chat, script)
+
+
 def test_another_run_has_its_own_conversation() -> None:
     other = Path("/runs/reader-1")
     chat = engine(Entry(RUN, ("last",)), Entry(other, ("last",)))
@@ -426,6 +443,8 @@ def test_options_are_checked_as_one_types_and_used() -> None:
         field = app.query_one("#option-temperature", SafeInput)
         assert field.value == "0.5"  # the recipe's
         field.focus()
+        await pilot.pause()
+        field.value = "9"  # on the way to 99
         await pilot.pause()
         field.value = "99"
         await pilot.pause()

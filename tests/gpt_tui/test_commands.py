@@ -313,7 +313,7 @@ def test_eval_and_compare_of_a_run_whose_validation_rows_were_split_off(
     found = gpt_tui("compare", "a", "b", "--json").json
     assert (found["a"]["total"], found["trained_on"]) == (4, [])
     own.write_text("\n".join(rows[::-1]), encoding="utf-8")
-    assert "no validation file" in gpt_tui("eval", "--run", "a").err, "other rows would be held out now"
+    assert gpt_tui("eval", "--run", "a").err.startswith(f"gpt-tui: {own}: has changed since the run was trained on it")
 
 
 # -- doctor ---------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def test_a_damaged_run(gpt_tui: Cli, copied: Path) -> None:
     assert (done.code, done.err) == (1, "")
     assert f"✗ {folder}/state.json: damaged: it does not match its checksum (2 bytes, expected" in done.out
     assert "\n    delete this checkpoint; the others are not affected\n" in done.out
-    assert done.out.splitlines()[-1].endswith("tiny: 1 things are wrong")
+    assert done.out.splitlines()[-1].endswith("tiny: one thing is wrong")
     report = gpt_tui("check", "tiny", "--json")
     assert report.code == 1
     assert report.json["whole"] is False

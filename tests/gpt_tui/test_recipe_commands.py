@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,20 @@ def test_further_training_with_another_recipe(gpt_tui: Cli, copied: Path, qa: Pa
     assert found["model"]["n_embd"] == 32
     assert found["training"]["lr"] == 0.003
     assert found["training"]["start_from"] == str(copied / "checkpoints" / "step-00000120")
+
+
+@pytest.mark.parametrize(("item", "key", "has"), [
+    ("model.n_layer=3", "model.n_layer", "1"), ("tokenizer.vocab_size=999", "tokenizer.vocab_size", r"\d+"),
+])  # fmt: skip
+def test_further_training_with_settings_that_it_cannot_take_is_refused(
+    gpt_tui: Cli, copied: Path, qa: Path, item: str, key: str, has: str
+) -> None:
+    for recipe in ((), ("--recipe", "teacher")):
+        done = gpt_tui("--no-ui", "train", "--from", "tiny", *recipe, "--data", qa, "--run", "x", "--set", item)
+        assert (done.code, done.out) == (1, "")
+        assert f"--set {key}: further training keeps the architecture and the vocabulary of tiny" in done.err
+        assert re.search(f"which has {has}\n$", done.err)
+    assert not Path("runs/x").exists()
 
 
 def test_where_further_training_cannot_begin(gpt_tui: Cli, copied: Path, qa: Path) -> None:

@@ -423,6 +423,22 @@ def test_a_refresh_leaves_the_cursor_on_its_run_and_paints_only_what_changed(tmp
     drive(folder, act)
 
 
+def test_another_language_leaves_the_cursor_on_its_run(tmp_path: Path) -> None:
+    folder = four_runs(tmp_path)
+
+    async def act(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("down", "down")
+        assert app.table.chosen is not None
+        name = app.table.chosen.name
+        await app.pane.retranslate()
+        await settle(app, pilot)
+        assert app.table.cursor_row == 2
+        assert app.table.chosen is not None
+        assert app.table.chosen.name == name
+
+    drive(folder, act)
+
+
 def test_the_folder_is_read_on_a_slow_timer(tmp_path: Path) -> None:
     async def act(app: Host, pilot: Pilot[None]) -> None:
         looks: list[int] = []

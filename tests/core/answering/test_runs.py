@@ -193,7 +193,7 @@ def test_not_finding_says_what_there_is(tmp_path: Path) -> None:
         find_run(tmp_path, "x")
     for i in range(12):
         aged(made(tmp_path, f"r{i:02}"), i)
-    with pytest.raises(RunError, match=r"there are: r00, r01, r02, r03, r04, r05, r06, r07$"):
+    with pytest.raises(RunError, match=r"there are: r00, r01, r02, r03, r04, r05, r06, r07, …$"):
         find_run(tmp_path, "r99")
     with pytest.raises(RunError, match="no trained run"):
         find_run(tmp_path)

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import checkpoint
-from core.errors import DataError, RunError, UserError
+from core.errors import CheckpointError, DataError, RunError, UserError
 from core.generate import answer
 from core.interop.bundle import MAX_MEMBERS, export_bundle, import_bundle
 from core.runs import Run, find_run, load_model
@@ -72,6 +72,16 @@ def test_a_run_comes_back_as_it_was(original: Run, tmp_path: Path, bundle: Path)
     assert find_run(tmp_path / "elsewhere") == there
     if os.name == "posix":
         assert stat.S_IMODE(there.path.stat().st_mode) == 0o700
+
+
+def test_the_optimizer_of_a_checkpoint_that_has_none_is_refused(make_run: MakeRun, tmp_path: Path) -> None:
+    run, _ = make_run()
+    (best := run.checkpoints / "best").mkdir(exist_ok=True)
+    state, weights, _memory = checkpoint.load(checkpoint.newest(run.checkpoints)[0])
+    checkpoint.save(best, state, run.tokenizer_file.read_text(encoding="utf-8"), weights)
+    with pytest.raises(CheckpointError, match=r"^best: has no optimizer's memory to hand on"):
+        export_bundle(run, tmp_path / "a.zip", which="best", optimizer=True)
+    assert not (tmp_path / "a.zip").exists()
 
 
 def test_with_the_optimizer_training_can_go_on(make_run: MakeRun, tmp_path: Path) -> None:

@@ -251,6 +251,21 @@ def test_only_what_exists_can_be_resumed(lab: Lab) -> None:
     assert not lab.run("missing").path.exists()
 
 
+def test_rows_that_are_held_out_anew_are_told(lab: Lab) -> None:
+    """They may have been trained on before."""
+    changes = {"training.save_interval": 1, "training.max_steps": 4, "data.valid": None, "data.valid_fraction": 0.3}
+    lab.cut_short(changes, "run", saved_at(2))
+    lab.write("train.jsonl", lab.TRAIN[:5])
+    notices = [notice.text for notice in lab.of(Notice, lab.resume()) if notice.level == "warning"]
+    assert any(text.startswith("and other rows are held out: those trained on before") for text in notices)
+
+
+def test_the_time_in_all_counts_what_was_trained_before(lab: Lab, clock: Any) -> None:
+    lab.cut_short({"training.save_interval": 1, "training.max_steps": 6}, "run", saved_at(4))
+    end = lab.resume()[-1]
+    assert end.total_seconds > end.train_seconds > 0
+
+
 def test_data_that_changed_meanwhile_is_told(lab: Lab) -> None:
     """Its order has nothing to do with the old one: the next epoch begins, and no row number is out of range."""
     lab.cut_short({"training.save_interval": 1, "training.max_steps": 6}, "run", saved_at(2))

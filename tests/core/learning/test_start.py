@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core import checkpoint
-from core.errors import CheckpointError, ConfigError
+from core.errors import CheckpointError, ConfigError, RunError
 from core.events import Notice, Started
 from core.start import load_start, settings_from
 from core.tokenizer import Tokenizer
@@ -85,11 +85,11 @@ def test_another_architecture_is_refused(
     lab: Lab, further: dict[str, Any], changes: dict[str, Any], part: str
 ) -> None:  # fmt: skip
     with pytest.raises(ConfigError, match=part):
-        load_start(lab.config(further | changes))
+        load_start(lab.config(further | changes), lab.folder)
 
 
 def test_dropout_and_where_no_weight_depends_on_it_the_context_may_differ(lab: Lab, further: dict[str, Any]) -> None:
-    start = load_start(lab.config(further | {"model.dropout": 0.2, "model.seq_len": 96}))
+    start = load_start(lab.config(further | {"model.dropout": 0.2, "model.seq_len": 96}), lab.folder)
     assert start is not None
     assert start.about["run"] == "first"
 
@@ -97,13 +97,22 @@ def test_dropout_and_where_no_weight_depends_on_it_the_context_may_differ(lab: L
 def test_int8_weights_are_refused(lab: Lab, further: dict[str, Any]) -> None:
     folder = lab.run("first").checkpoints / "int8"
     with pytest.raises(CheckpointError, match="int8 weights cannot be trained further"):
-        load_start(lab.config(further | {"training.start_from": str(folder)}))
+        load_start(lab.config(further | {"training.start_from": str(folder)}), lab.folder)
 
 
 def test_what_is_no_checkpoint_is_one_line(lab: Lab) -> None:
-    with pytest.raises(CheckpointError, match="no such checkpoint"):
-        load_start(lab.config({"training.start_from": str(lab.folder / "none")}))
-    assert load_start(lab.config()) is None
+    with pytest.raises(RunError, match=r"no run '.*none' in "):
+        load_start(lab.config({"training.start_from": str(lab.folder / "none")}), lab.folder)
+    assert load_start(lab.config(), lab.folder) is None
+
+
+def test_a_run_may_be_named(lab: Lab, further: dict[str, Any]) -> None:
+    """As with --from: a form knows runs by their names."""
+    for name, which in (("first", None), ("first:best", "best"), (str(lab.run("first").path), None)):
+        start = load_start(lab.config(further | {"training.start_from": name}), lab.run("first").path.parent)
+        assert start is not None
+        assert start.about["run"] == "first"
+        assert start.about["checkpoint"].startswith(which or "step-")
 
 
 def test_settings_take_over_architecture_and_vocabulary_only(lab: Lab, bpe: Tokenizer) -> None:
