@@ -16,16 +16,18 @@ from textual.widgets import Input
 from core.config import load_config
 from core.default import Default, write_default
 from core.events import Progress, Sample, State
+from core.text import cell_width
 from gpt_tui import i18n
 from gpt_tui.app import GptApp
 from gpt_tui.chat.engine import Entry
 from gpt_tui.chat.records import LIVE, Choice
 from gpt_tui.chat.room import Room
+from gpt_tui.failure import Failure
 from gpt_tui.history import History
 from gpt_tui.panes.chat import ChatPane
 from gpt_tui.panes.config import ConfigPane
 from gpt_tui.widgets.answers import Answers
-from gpt_tui.widgets.figures import progress_line, state_line
+from gpt_tui.widgets.figures import figures, progress_line, state_line
 from gpt_tui.widgets.form_controls import TextBox
 from gpt_tui.widgets.keybar import KeyBar
 from gpt_tui.widgets.report_data import gather
@@ -258,3 +260,20 @@ def test_a_folder_without_runs_says_so_in_a_whole_line(
         await until(pilot, lambda: said in screen_text(app))
 
     play(make_desk(Path("runs")), scene, tabs=("runs",))
+
+
+@pytest.mark.parametrize("width", [38, 78, 118])
+def test_why_it_failed_and_what_to_do_have_two_lines_each(width: int) -> None:
+    """At 80 columns the end of a long sentence was nowhere to be read."""
+    history = History()
+    history.run = "teacher-20261122-120000"
+    cause = "/home/somebody/a rather long folder/with many parts/train.jsonl:17: expected an object"
+    history.fail(Failure(cause, "Correct the file, or choose another under data.train in the Config tab."))
+    snapshot = history.snapshot()
+    lines = [state_line(snapshot, "teacher", width).plain, progress_line(snapshot, width).plain]
+    lines += figures(snapshot, None, width).plain.splitlines()
+    assert all(sum(map(cell_width, line)) <= width for line in lines)
+    text = " ".join(" ".join(lines).split())
+    if width >= 78:
+        assert cause in text
+        assert "under data.train in the Config tab." in text

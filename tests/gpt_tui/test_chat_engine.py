@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from core.errors import RunError
 from core.generate import Answer, Token
 from gpt_tui.chat.engine import ModelEngine
 from gpt_tui.chat.records import LIVE, Choice, Ending, Piece, Question, Voice
@@ -94,3 +96,8 @@ def test_none_stays_of_a_model_that_is_loaded(before: set[str], used: list[int])
             ModelEngine(live_model, lambda: False).load(Choice(None, LIVE))
 
     in_a_thread_that_lives_on(work, before)
+
+
+def test_a_run_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"r: this run is gone$"):
+        engine(training=False).load(Choice(tmp_path / "r", "last"))

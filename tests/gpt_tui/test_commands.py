@@ -277,6 +277,8 @@ def test_eval_grades_and_sorts_by_kind(gpt_tui: Cli, trained: Path, tmp_path: Pa
     assert re.search(r"^all +1 +1 +1 +3 +33\.3 %", plain.out, re.MULTILINE)
     assert re.search(r"^  \\x1b\[31mout\\u202e +0 +0 +1 +1 +0\.0 %", plain.out, re.MULTILINE)
     assert "猫吃什么" not in plain.out
+    assert gpt_tui("--lang", "zh", "eval", "--data", path).out.split()[:4] == ["完全答对", "包含", "答错", "条"]
+    assert "完全答对 猫吃什么？" in gpt_tui("--lang", "zh", "eval", "--data", path, "--show").out
     shown = gpt_tui("eval", "--data", path, "--show").out
     assert "EXACT    猫吃什么？\n         expected: 鱼\n" in shown
     assert "CONTAINS 什么是水？\n         expected: 氢和氧\n         answer: 水是由氢和氧组成的物质。\n" in shown

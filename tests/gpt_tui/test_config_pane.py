@@ -354,6 +354,19 @@ def test_resetting_all_and_taking_that_back(tmp_path: Path) -> None:
     in_tab(tmp_path, scene, desk_of(tmp_path, model__n_layer=2, training__lr=0.5))
 
 
+def test_saving_what_a_recipe_says_already_makes_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+
+    async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "saved in" in told(app))
+        assert file.is_file()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "says this already" in told(app))
+
+    in_tab(tmp_path, scene)
+
+
 def test_saving_keeps_comments_and_order(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(MINE)

@@ -60,6 +60,9 @@ def test_it_answers_until_ctrl_c(started: Callable[..., tuple[Any, str]]) -> Non
         (("--port", "65536"), "--port 65536: allowed are 0 to 65535"),
         (("--host", "no such host", "--api-key", "long-enough"), "no such address"),
         (("nothing",), "no run 'nothing'"),
+        (("--allow-origin", "chat.example"), "--allow-origin 'chat.example': expected an origin such as https://"),
+        (("--allow-origin", "https://chat.example/page"), "expected an origin"),
+        (("--allow-origin", ""), "expected an origin"),
     ],
 )
 def test_one_line_says_why_it_does_not_start(gpt_tui: Any, trained: Path, options: tuple[str, ...], part: str) -> None:
@@ -126,3 +129,8 @@ def test_addresses_are_shown_as_one_types_them() -> None:
     with loopback.listen("127.0.0.1", 0) as one, loopback.listen("0.0.0.0", 0) as every:
         assert loopback.url_of(one) == f"http://127.0.0.1:{one.getsockname()[1]}"
         assert loopback.url_of(every) == f"http://127.0.0.1:{every.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("url", ["https://chat.example", "http://localhost:3000", "*", "chrome-extension://abc"])
+def test_origins_are_taken_as_browsers_send_them(url: str) -> None:
+    assert serve._origin(url) == serve._origin(url + ("/" if url != "*" else "")) == url

@@ -405,6 +405,13 @@ def test_it_says_that_a_run_is_not_trained_any_more(tmp_path: Path, capsys: pyte
     assert "not being trained now" in said.err
 
 
+def test_an_imported_run_is_not_to_be_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_run(tmp_path)
+    (path / "report.json").write_text('{"imported": {"source": "gpt2"}}', encoding="utf-8")
+    assert main(["--lang", "en", "--no-ui", "--runs-dir", str(tmp_path), "watch", "r"]) == 0
+    assert capsys.readouterr().err == "r was imported, there is no training in it\n"
+
+
 def test_it_follows_a_run_until_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_run(tmp_path)
     write(path / "metrics.jsonl", started(), step(1))
