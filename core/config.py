@@ -78,6 +78,12 @@ class Config(Settings):
             _merge(merged, changes)
         return _validate(merged, source="", lines={})
 
+    def with_shape_of(self, other: Config) -> Config:
+        """A copy with the network and the vocabulary of ``other``, whose weights it can then begin with. Dropout, on
+        which no weight depends, stays."""
+        model = other.model.model_dump(mode="json") | {"dropout": self.model.dropout}
+        return self.update(model=model, tokenizer=other.tokenizer.model_dump(mode="json"))
+
     def get(self, key: str) -> Any:
         """The value under a dotted key."""
         value: Any = self

@@ -239,7 +239,9 @@ class TrainingConfig(Section):
     int8: bool = _field(True, "Write an int8 checkpoint at the end.")
     figures: bool = _field(True, "Draw the losses at the end (needs matplotlib).")
     tensorboard: bool = _field(False, "Write event files for TensorBoard too (needs tensorboard).")
-    start_from: str | None = _field(None, "A checkpoint whose weights and vocabulary to begin with; empty: fresh ones.")
+    start_from: str | None = _field(
+        None, "A run or checkpoint whose weights and vocabulary to begin with; empty: fresh ones."
+    )
     start_required: bool = _field(False, "Refuse to begin with fresh weights: what is here tunes a trained model.")
     trainable_blocks: int | None = _field(
         None, "Blocks that learn, counted from the top; all below them is frozen. Empty: the whole model learns.",

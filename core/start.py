@@ -81,9 +81,4 @@ def _check_architecture(config: Config, state: dict[str, Any], folder: Path) -> 
 def settings_from(source: Config, config: Config, folder: Path) -> Config:
     """``config`` as it has to be for further training from ``folder``, a checkpoint made with ``source``: its
     architecture and vocabulary, the rest as given."""
-    model = source.model.model_dump(mode="json") | {"dropout": config.model.dropout}
-    return config.update(
-        model=model,
-        tokenizer=source.tokenizer.model_dump(mode="json"),
-        training={"start_from": str(folder.absolute())},
-    )
+    return config.with_shape_of(source).update({"training.start_from": str(folder.absolute())})

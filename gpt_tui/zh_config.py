@@ -101,6 +101,7 @@ TEXTS: dict[str, str] = {
     "{time} for {work}": "{time}，共 {work}",
     "{n:.3g} epochs": "{n:.3g} 轮",
     "1 epoch": "1 轮",
+    "no such run or checkpoint": "没有这个运行记录或检查点",
     "time not known yet": "时间尚不清楚",
     "as fast as {run}": "速度同 {run}",
     "in proportion to {run}": "按 {run} 推算",

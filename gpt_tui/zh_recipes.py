@@ -39,8 +39,8 @@ TEXTS = {
     "Where to download 'train' when there is no such file.": "没有 train 这个文件时从哪里下载",
     "The checksum that the downloaded file must have.": "下载的文件必须符合的校验和",
     "Draw the losses at the end (needs matplotlib).": "结束时绘制损失曲线（需要 matplotlib）",
-    "A checkpoint whose weights and vocabulary to begin with; empty: fresh ones.": (
-        "从这个检查点的权重和词表开始；留空：从零开始"
+    "A run or checkpoint whose weights and vocabulary to begin with; empty: fresh ones.": (
+        "从这个运行记录或检查点的权重和词表开始；留空：从零开始"
     ),
     "data.url needs data.sha256: what is downloaded must be what was meant": (
         "data.url 需要 data.sha256：下载到的必须是想要的文件"

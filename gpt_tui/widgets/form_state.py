@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from core.text import shorten
 
 from ..config_text import differences, headless_command, same_settings, same_value, value_of
 from ..setting_words import value_text
-from .form_draft import Draft, text_of
+from . import form_start as start
+from .form_draft import Draft, Problem, text_of
 from .form_recipes import source_of
 from .form_row import Look
 
@@ -64,11 +66,26 @@ class FormState:
 
     def leave(self, key: str) -> list[tuple[str, Any]]:
         """The field is done. Returns what the running training is to be told."""
+        if key == start.KEY and self.running is None and key not in self.draft.problems:
+            self._take_over_shape()
         if key in self.draft.problems:
             self._told.add(key)
         if key == self._entered:  # and not already another
             self._entered, self._anchor = "", self.draft
         return self.tell()
+
+    def _take_over_shape(self) -> None:
+        """Of the model that is to be trained further; its weights fit no other."""
+        name = self.draft.config.training.start_from
+        if name is None or name == self.desk.base.training.start_from:
+            return
+        found = start.shape_of(name, self.desk.runs_dir)
+        if found is None:
+            self.draft = replace(
+                self.draft, problems={**self.draft.problems, start.KEY: Problem("no such run or checkpoint")}
+            )
+        else:
+            self._take(replace(self.draft, config=self.draft.config.with_shape_of(found)))
 
     def leave_all(self) -> None:
         """The fields are made anew: whatever is wrong in them is told."""
