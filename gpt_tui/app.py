@@ -88,11 +88,10 @@ class GptApp(App[Leave]):
 
     def on_mount(self) -> None:
         plain = self.console.color_system == "standard"
-        default = "ansi-dark" if plain and not self.no_color else self.theme
-        wanted = self.settings.get("theme", default)
-        if plain and self.no_color and wanted.startswith("ansi-"):
-            wanted = default  # NO_COLOR turns a terminal's own colours, which have no brightness, into black on black
-        self.theme = wanted if wanted in self.available_themes else default
+        wanted = self.settings.get("theme", "ansi-dark" if plain else self.theme)
+        # NO_COLOR turns a terminal's own colours, which have no brightness, into black on black.
+        if wanted in self.available_themes and not (plain and self.no_color and wanted.startswith("ansi-")):
+            self.theme = wanted
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.app_resume_signal.subscribe(self, self._come_back)
         self._signals.install()
@@ -277,12 +276,9 @@ class GptApp(App[Leave]):
     def action_toggle_hangup(self) -> None:
         save = self.settings.get("hangup", "go on") != "save"
         self.settings.put("hangup", "save" if save else "go on")
-        text = (
-            _("when the connection drops, the training is saved and stopped")
-            if save
-            else _("when the connection drops, the training goes on without the screen")
-        )
-        self.notify(text, markup=False)
+        saved = _("when the connection drops, the training is saved and stopped")
+        self.notify(saved if save else _("when the connection drops, the training goes on without the screen"),
+                    markup=False)  # fmt: skip
 
     def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:
         name = filename or time.strftime("gpt-tui-%Y%m%d-%H%M%S.svg")

@@ -125,6 +125,11 @@ class Snapshot:
         return self.state in ACTIVE
 
     @property
+    def live_run(self) -> Path | None:
+        """The run whose weights are here and can be asked."""
+        return self.run_path if self.active and self.started else None
+
+    @property
     def can_start(self) -> bool:
         return self.live and not self.active
 

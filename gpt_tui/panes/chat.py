@@ -144,8 +144,7 @@ class ChatPane(Pane):
             self._list_runs()
             return
         first, before = not self.room.listed, self.room.choice
-        live = own.run_path if own.active and own.started else None
-        self.room.offer(message.entries, live, None if self.room.busy else own.run_path)
+        self.room.offer(message.entries, own.live_run, None if self.room.busy else own.run_path)
         self.room.warning = message.problem or self.room.warning
         if first or self.room.choice != before:
             await self._model_changed()
@@ -157,9 +156,8 @@ class ChatPane(Pane):
     async def on_open_in_chat(self, message: OpenInChat) -> None:
         """Ask this run from now on; without a checkpoint its newest one."""
         message.stop()
-        own = self.desk.session.snapshot()
-        if own.active and own.started:
-            self.room.live_run = own.run_path  # the list of runs, which says so too, may still be on its way
+        # The list of runs, which says it too, may still be on its way.
+        self.room.live_run = self.desk.session.snapshot().live_run or self.room.live_run
         live = message.run_path == self.room.live_run
         self.room.choose(Choice(message.run_path, message.checkpoint or (LIVE if live else "last")))
         self.dialogue.show_view("talk")
