@@ -90,7 +90,7 @@ class GptApp(App[Leave]):
         plain = self.console.color_system == "standard"
         wanted = self.settings.get("theme", "ansi-dark" if plain else self.theme)
         # NO_COLOR turns a terminal's own colours, which have no brightness, into black on black.
-        if wanted in self.available_themes and not (plain and self.no_color and wanted.startswith("ansi-")):
+        if wanted in self.available_themes and not (self.no_color and wanted.startswith("ansi-")):
             self.theme = wanted
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.app_resume_signal.subscribe(self, self._come_back)
@@ -263,7 +263,7 @@ class GptApp(App[Leave]):
         self.tick()
 
     def action_next_theme(self) -> None:
-        names = sorted(self.available_themes)
+        names = sorted(name for name in self.available_themes if not (self.no_color and name.startswith("ansi-")))
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
         self.notify(_("theme: {name}").format(name=self.theme), markup=False, timeout=2)
 
