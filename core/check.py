@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from . import checkpoint
 from .errors import Phrase, RunError, UserError
-from .events import RolledBack, Started, Step, from_json
+from .events import KINDS, RolledBack, Started, Step, from_json
 from .runs import MAX_METRIC_LINE, Run, metric_lines, parsed_line
 from .storage import read_json
 from .tokenizer import Tokenizer
@@ -108,8 +108,9 @@ def _record(run: Run) -> Iterator[Finding]:
     try:
         for number, line in metric_lines(run.metrics):
             lines = number
-            value = parsed_line(line)
-            if value is None or not isinstance(value.get("kind"), str):
+            value = parsed_line(line) or {}
+            kind, event = value.get("kind"), from_json(value)
+            if not isinstance(kind, str) or (event is None and kind in KINDS):  # a later version may have others
                 if not line.endswith(b"\n") and len(line) < MAX_METRIC_LINE:
                     yield Finding("note", Phrase("{path}:{line}: half a line, as a killed process leaves it",
                                                  path=path, line=number))  # fmt: skip
@@ -119,7 +120,6 @@ def _record(run: Run) -> Iterator[Finding]:
                     yield Finding("error", Phrase("{path}:{line}: not an event", path=path, line=number),
                                   Phrase("delete the line; curves lack what stood there"))  # fmt: skip
                 continue
-            event = from_json(value)
             if isinstance(event, Started):
                 last = min(last, event.resumed_step)
             elif isinstance(event, RolledBack):

@@ -203,8 +203,10 @@ def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
         group = values.get(section)
         if isinstance(group, dict) and isinstance(group.get(key), str) and group[key]:
             candidate = folder / group[key]
+            # Where neither of these is in it, a run of that name is meant.
+            named = ("manifest.json", "config.yaml") if key == "start_from" else ("",)
             try:
-                exists = candidate.exists()
+                exists = any((candidate / name).exists() for name in named)
             except (OSError, ValueError):  # a name with a NUL byte, or too long
                 exists = False
             if exists:

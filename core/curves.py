@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from .events import Eval, Started, Step
+from .events import Eval, RolledBack, Started, Step
 from .runs import Run
 
 MOST_POINTS = 2000  # of one line: more than a figure is wide
@@ -30,6 +30,10 @@ class Curve:
     @property
     def highest(self) -> float:
         return max(self._finite())
+
+    @property
+    def drawable(self) -> bool:
+        return bool(self.steps and self._finite())
 
     def _finite(self) -> list[float]:
         return [loss for loss in [*(s.loss for s in self.steps), *(x for _, x in self.evals)] if math.isfinite(loss)]
@@ -96,15 +100,17 @@ class Curve:
 
 
 def read_curve(run: Run) -> Curve:
-    """The curve of a run so far. What a resume did again counts once, as it was done last."""
+    """The curve of a run so far. What a resume or a rollback did again counts once, as it was done
+    last."""
     steps: dict[int, Step] = {}
     evals: dict[int, float] = {}
     recipe = ""
     for event in run.read_metrics():
-        if isinstance(event, Started):
-            recipe = event.recipe
-            steps = {step: value for step, value in steps.items() if step <= event.resumed_step}
-            evals = {step: value for step, value in evals.items() if step <= event.resumed_step}
+        if isinstance(event, (Started, RolledBack)):
+            recipe = event.recipe if isinstance(event, Started) else recipe
+            last = event.resumed_step if isinstance(event, Started) else event.to_step
+            steps = {step: value for step, value in steps.items() if step <= last}
+            evals = {step: value for step, value in evals.items() if step <= last}
         elif isinstance(event, Step):
             steps[event.step] = event
         elif isinstance(event, Eval) and math.isfinite(event.loss):

@@ -275,7 +275,19 @@ def from_json(values: dict[str, Any]) -> Event | None:
     for f in dataclasses.fields(cls):
         if f.type == "float" and given.get(f.name, 0.0) is None:
             given[f.name] = math.nan
+    if not all(_fits(str(f.type), given[f.name]) for f in dataclasses.fields(cls) if f.name in given):
+        return None
     try:
         return cls(**given)
     except TypeError:
         return None
+
+
+def _fits(kind: str, value: Any) -> bool:
+    """Whether a value of a file may stand in a field of this type; others may have written the file."""
+    if value is None:
+        return "None" in kind
+    if kind.startswith(("int", "float")):
+        return type(value) is int or (kind.startswith("float") and isinstance(value, float))
+    known = {"str": str, "bool": bool, "dict": dict, "list": list}
+    return next((isinstance(value, known[name]) for name in known if kind.startswith(name)), True)

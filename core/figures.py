@@ -49,7 +49,7 @@ def draw(runs: Sequence[Run], files: Sequence[Path]) -> None:
                             suffixes=", ".join(SUFFIXES))  # fmt: skip
     curves = [read_curve(run) for run in runs]
     for curve in curves:
-        if not curve.steps:
+        if not curve.drawable:
             raise RunError("{run}: no loss to draw yet", run=curve.name)
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache on stderr
     try:

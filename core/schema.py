@@ -16,6 +16,9 @@ def _field(default: Any, help_text: str, *, unit: str = "", live: bool = False, 
     return Field(default, description=help_text, json_schema_extra={"unit": unit, "live": live}, **bounds)
 
 
+MOST = 1_000_000_000  # steps; what has no limit of its own must still be a number that files can hold
+
+
 def _bad(message: str, **values: Any) -> PydanticCustomError:
     # The template goes along for core.config: pydantic hands on the values, but of the message only its text.
     return PydanticCustomError("settings", message, {"template": message, **values})
@@ -195,7 +198,7 @@ class TrainingConfig(Section):
 
     batch_size: int = _field(32, "Rows per optimizer step.", unit="rows", ge=1, le=65536)
     micro_batch: int | None = _field(
-        None, "Rows computed at once (less memory, same result); empty: the whole batch.", unit="rows", ge=1
+        None, "Rows computed at once (less memory, same result); empty: the whole batch.", unit="rows", ge=1, le=65536
     )
     lr: float = _field(1e-3, "Highest learning rate.", live=True, gt=0.0, le=1.0)
     min_lr: float = _field(1e-5, "Learning rate at the end of the cosine.", live=True, ge=0.0, le=1.0)
@@ -204,8 +207,8 @@ class TrainingConfig(Section):
     beta2: float = _field(0.95, "AdamW: memory of their squares.", ge=0.0, lt=1.0)
     warmup_ratio: float = _field(0.05, "Share of the training in which the rate rises.", ge=0.0, le=0.9)
     grad_clip: float = _field(1.0, "Longest gradient; 0: no clipping.", ge=0.0, le=1000.0)
-    max_steps: int | None = _field(None, "Optimizer steps; empty: no limit.", unit="steps", live=True, ge=1)
-    max_epochs: float | None = _field(None, "Passes over the data; empty: no limit.", unit="epochs", gt=0.0)
+    max_steps: int | None = _field(None, "Optimizer steps; empty: no limit.", unit="steps", live=True, ge=1, le=MOST)
+    max_epochs: float | None = _field(None, "Passes over the data; empty: no limit.", unit="epochs", gt=0.0, le=1e6)
     max_minutes: float | None = _field(
         None,
         "Time budget, reached by the schedule; empty: none.",
@@ -214,10 +217,10 @@ class TrainingConfig(Section):
         gt=0.0,
         le=100_000.0,
     )
-    eval_interval: int = _field(100, "Steps between evaluations.", unit="steps", live=True, ge=1)
-    eval_batches: int | None = _field(None, "Validation batches per evaluation; empty: all.", ge=1)
-    log_interval: int = _field(10, "Steps between log lines.", unit="steps", live=True, ge=1)
-    save_interval: int = _field(200, "Steps between checkpoints.", unit="steps", live=True, ge=1)
+    eval_interval: int = _field(100, "Steps between evaluations.", unit="steps", live=True, ge=1, le=MOST)
+    eval_batches: int | None = _field(None, "Validation batches per evaluation; empty: all.", ge=1, le=MOST)
+    log_interval: int = _field(10, "Steps between log lines.", unit="steps", live=True, ge=1, le=MOST)
+    save_interval: int = _field(200, "Steps between checkpoints.", unit="steps", live=True, ge=1, le=MOST)
     keep_checkpoints: int = _field(2, "Checkpoints kept besides the best.", ge=1, le=1000)
     seed: int = _field(42, "The same seed gives the same run.", ge=0, le=2**31 - 1)
     dtype: Literal["auto", "fp32", "bf16"] = _field("auto", "Numbers to compute with; auto: what is fast here.")
@@ -231,7 +234,7 @@ class TrainingConfig(Section):
         ge=0.0, le=1.0,
     )  # fmt: skip
     early_stopping_patience: int | None = _field(
-        None, "Stop after so many evaluations without a better loss; empty: never.", unit="evaluations", ge=1
+        None, "Stop after so many evaluations without a better loss; empty: never.", unit="evaluations", ge=1, le=MOST
     )
     stop_loss: float | None = _field(
         None, "Stop when the validation loss is this low; empty: never.", unit="nats per token", gt=0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,15 +104,17 @@ def headless_command(config: Config, recipe: str, base: Config) -> str:
     """The command that trains ``config`` without the app. ``recipe`` is the name or file that gives ``base``."""
     words = ["gpt-tui", "--no-ui", "train", "--recipe", recipe]
     for key, value in differences(config, base).items():
-        text = str(find_data_or_name(value)) if key in PATHS and isinstance(value, str) else value
+        inside = ("manifest.json", "config.yaml") if key == "training.start_from" else ("",)  # else a run's name
+        text = find_data_or_name(value, inside) if key in PATHS and isinstance(value, str) else value
         words += ["--set", f"{key}={inline(text)}"]
     return " ".join(shlex.quote(word) for word in words)
 
 
-def find_data_or_name(name: str) -> str:
-    """A file's whole path, so that a command works in every folder; a name that is no file stays as it is."""
+def find_data_or_name(name: str, inside: Sequence[str] = ("",)) -> str:
+    """The whole path of a file, or of a folder with one of ``inside`` in it, so that a command works in every folder;
+    a name that is none of these stays as it is."""
     try:
         path = Path(name).expanduser()
-        return str(path.absolute()) if path.exists() else name
+        return str(path.absolute()) if any((path / part).exists() for part in inside) else name
     except (OSError, ValueError, RuntimeError):
         return name

@@ -154,10 +154,14 @@ def look_at_runs(folder: Path) -> list[KnownRun]:
 
 def _look_at_run(run: Path) -> KnownRun | None:
     try:
-        config = load_config(file=run / "config.yaml", stored=True)
-        started, step = _edges(run / "metrics.jsonl")
-    except (UserError, OSError):
-        return None
+        return _known_run(run)
+    except (UserError, OSError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return None  # its record is damaged, or somebody else's: it says nothing
+
+
+def _known_run(run: Path) -> KnownRun | None:
+    config = load_config(file=run / "config.yaml", stored=True)
+    started, step = _edges(run / "metrics.jsonl")
     if started is None or step is None or step.step < MIN_STEPS or step.elapsed < MIN_SECONDS or not step.tokens:
         return None
     train = started.data.get("train")

@@ -173,8 +173,11 @@ def guess_corpus(config: Config, sample: Sample) -> Corpus:
         tokens = sample.row_bytes / bytes_per_token(config.tokenizer.vocab_size)
     if sample.plain:
         stride = config.data.stride or config.model.seq_len
+        if sample.rows > 1:  # each is cut into windows by itself, and whole rows were held back
+            windows = max(1, round(sample.rows * max(1.0, tokens / stride)))
+            return Corpus(windows, min(longest, tokens), 1.0, sample.valid_rows)
         held_back = 0.0 if config.data.valid else config.data.valid_fraction
-        windows = max(1, round(sample.rows * tokens / stride))
+        windows = max(1, round(tokens / stride))
         return Corpus(max(1, round(windows * (1 - held_back))), min(longest, tokens), 1.0, round(windows * held_back))
     return Corpus(sample.rows, min(longest, tokens + 2), sample.learnt, sample.valid_rows)
 
@@ -196,7 +199,8 @@ def _data_key(config: Config) -> tuple[object, ...]:
     data = config.data
     made = (data.corpus_rows, data.corpus_valid, data.corpus_seed, data.questions_together)
     rows = (data.train, data.valid, data.template, data.duplicates, data.stride)
-    return (*rows, *made, config.tokenizer, config.model.seq_len)
+    split = (data.valid_fraction, data.test_fraction, data.leaks)
+    return (*rows, *made, *split, config.tokenizer, config.model.seq_len)
 
 
 def _speed_key(config: Config, dtype: str, threads: int) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable
 
-from core.events import Eval, Event, Step
+from core.events import Eval, Event, RolledBack, Started, Step
 
 #: Column, and the field of ``Step`` it holds.
 STEP_COLUMNS = {
@@ -27,6 +27,9 @@ def measured(events: Iterable[Event]) -> list[dict[str, int | float | None]]:
         elif isinstance(event, Eval):
             values = {"eval_loss": event.loss, "best_eval_loss": event.best}
         else:
+            if isinstance(event, (Started, RolledBack)):
+                last = event.resumed_step if isinstance(event, Started) else event.to_step
+                rows = {step: row for step, row in rows.items() if step <= last}
             continue
         row = rows.setdefault(event.step, {"step": event.step})
         row.update({column: _number(value) for column, value in values.items()})

@@ -113,10 +113,11 @@ def _insert(
 ) -> str:
     """Add a key behind the nearest one before it in ``order``, else at the end. ``lines``: a whole section."""
     if _in_one_line(mapping):
-        before = ", " if mapping.value else ""
+        if mapping.value:  # right behind the last value: a comma or a comment may follow
+            end = _end(text, mapping.value[-1][1])
+            return text[:end] + f", {name}: {inline(value)}" + text[end:]
         end = int(mapping.end_mark.index) - 1
-        head = text[:end].rstrip(" ,") if mapping.value else text[:end]
-        return head + before + f"{name}: {inline(value)}" + text[end:]
+        return text[:end] + f"{name}: {inline(value)}" + text[end:]
     known = {word: rank for rank, word in enumerate(order)}
     rank = known.get(name, len(order))
     earlier = [(known.get(key.value, len(order)), child) for key, child in mapping.value]

@@ -2,6 +2,7 @@
 
 TEXTS: dict[str, str] = {
     # the Data tab
+    "{rows} rows are kept for a test at the end": "{rows} 条留作最后的测试",
     "Report": "体检报告",
     "What the doctor finds in the data; ! marks what wants attention.": "数据体检的结果；! 表示需要留意。",
     "Rows": "数据行",

@@ -42,7 +42,6 @@ TEXTS = {
     "found character '\\t' that cannot start any token": "不能用制表符缩进",
     "found unexpected end of stream": "文件意外结束，可能缺少引号",
     "expected ',' or ']', but got '<stream end>'": "此处应有“,”或“]”，而文件已结束",
-    "expected ',' or '}', but got '<stream end>'": "此处应有“,”或“}”，而文件已结束",
     "while scanning a simple key": "键的写法有误",
     "special characters are not allowed": "含有不允许的特殊字符",
     # zipfile

@@ -113,8 +113,12 @@ def compose_exercise(passage: Passage, values: Values, rng: Random, mix: Mix) ->
     text = passage.text.replace("\n", "")
     if rng.random() < WHOLE_PASSAGE_SHARE:
         return Question("请原样抄写短文。", text, "copy", ())
-    sentence = pick(rng, [part + "。" for part in text.split("。") if part])
-    return Question(f"请写出以“{sentence[: 2 + below(rng, 3)]}”开头的句子。", sentence, "copy", ())
+    sentences = [part + "。" for part in text.split("。") if part]
+    sentence = pick(rng, sentences)
+    length = 2 + below(rng, 3)
+    while sum(other.startswith(sentence[:length]) for other in sentences) > 1 and length < len(sentence):
+        length += 1  # 会议材料… and 会议历时…: which is meant must be clear
+    return Question(f"请写出以“{sentence[:length]}”开头的句子。", sentence, "copy", ())
 
 
 def _choose(genre: Genre, rng: Random) -> list[Sentence]:

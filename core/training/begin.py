@@ -25,7 +25,7 @@ from .budget import total_steps
 from .progress import Progress
 from .trainer import DTYPES, Trainer
 
-RECORDS = ("training.tensorboard",)  # may change when a run goes on, though not while it does
+RECORDS = ("training.tensorboard", "data.verify_rows")  # may change when a run goes on, though not while it does
 
 
 def resumed_config(run: Run, wanted: Config | None) -> Config:
@@ -51,7 +51,7 @@ def resumed_config(run: Run, wanted: Config | None) -> Config:
             raise ConfigError("{key}: cannot change when a run goes on; start a new run for that", key=key)
         changes[key] = wanted.get(key)
     config = stored.update(changes)
-    if changes:
+    if changes.keys() - {*RECORDS}:
         _require_steps_to_make(run, config)
     return config
 

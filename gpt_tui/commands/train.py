@@ -113,9 +113,12 @@ def _chosen(args: argparse.Namespace) -> tuple[Config, Path | None]:
         config, file = _further(args, overrides), args.config
     else:
         config = load_config(args.recipe or (None if file else "teacher"), file, overrides)
-    if args.verify and not config.data.verify_rows:
-        config = config.update({"data.verify_rows": VERIFY_ROWS})
-    return config, file
+    return _verified(config, args), file
+
+
+def _verified(config: Config, args: argparse.Namespace) -> Config:
+    """With questions at the end, where --verify asks for them."""
+    return config.update({"data.verify_rows": VERIFY_ROWS}) if args.verify and not config.data.verify_rows else config
 
 
 def _further(args: argparse.Namespace, overrides: list[str]) -> Config:
@@ -146,10 +149,11 @@ def _changes(args: argparse.Namespace, run: Path) -> Config | None:
     from core.config import load_config
 
     overrides = config_arguments(args)
-    if not (args.recipe or args.config or overrides):
+    if not (args.recipe or args.config or overrides or args.verify):
         return None
     own = args.recipe is None and args.config is None
-    return load_config(args.recipe, run / "config.yaml" if own else args.config, overrides, stored=own)
+    config = load_config(args.recipe, run / "config.yaml" if own else args.config, overrides, stored=own)
+    return _verified(config, args)
 
 
 def _in_the_app(args: argparse.Namespace) -> int:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.config import Config
-from core.errors import ConfigError
+from core.errors import ConfigError, Phrase
 from core.settings import Setting, settings
 from core.text import printable
 
+from .. import i18n
 from ..config_text import value_of
 from ..i18n import _
 from ..setting_words import allowed_text, translated
@@ -32,7 +33,7 @@ class Problem:
 
     def say(self, setting: Setting) -> str:
         if self.text:
-            return translated(self.text)
+            return i18n.translated(self.text) if isinstance(self.text, Phrase) else translated(self.text)
         return _("allowed: {words}").format(words=allowed_text(setting))
 
 
@@ -112,9 +113,9 @@ class Draft:
         at = str(error.values.get("key", ""))
         if at == key or at.startswith(f"{key}."):
             empty = value == "" or value == []
-            problem = Problem("must not be empty") if empty else _list_problem(key, value)
+            problem = Problem("must not be empty") if empty else _list_problem(key, value, error)
             return self._refused(key, text_of(value) if text is None else text, problem)
-        problem = Problem(str(error.values.get("problem", error)))
+        problem = problem_of(error)
         return replace(self, waiting={**self.waiting, key: value}, problems={**self.problems, key: problem})
 
     def _refused(self, key: str, text: str, problem: Problem) -> Draft:
@@ -122,12 +123,21 @@ class Draft:
         return replace(clean, texts={**clean.texts, key: text}, problems={**clean.problems, key: problem})
 
 
-def _list_problem(key: str, value: Any) -> Problem:
-    """For a list, what the schema allows is in its length."""
-    if not isinstance(value, list):
-        return Problem()
-    most = list_limit(key)
-    return Problem(f"at most {most} entries") if most is not None and len(value) > most else Problem()
+def problem_of(error: ConfigError) -> Problem:
+    """Of settings that do not go together."""
+    said = error.values.get("problem")
+    return Problem(said if isinstance(said, str) else Phrase(error.template, **error.values))
+
+
+def _list_problem(key: str, value: Any, error: ConfigError) -> Problem:
+    """For a list, what the schema allows is in its length; for a text it may be in what the error says."""
+    if isinstance(value, list):
+        most = list_limit(key)
+        return Problem(f"at most {most} entries") if most is not None and len(value) > most else Problem()
+    allowed = getattr(error.values.get("problem"), "values", {}).get("allowed")
+    if isinstance(allowed, Phrase) and allowed != settings()[key].allowed():
+        return Problem(Phrase("allowed: {words}", words=allowed))
+    return Problem()
 
 
 # -- text and values ----------------------------------------------------------------------------------------------

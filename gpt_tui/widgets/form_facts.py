@@ -50,9 +50,11 @@ class FactFinder:
         facts, runs = self.facts, self._desk.runs_dir
 
         def work() -> None:
-            for found in gather(config, facts, runs, measure):
-                tell(found)
-            tell(None)
+            try:
+                for found in gather(config, facts, runs, measure):
+                    tell(found)
+            finally:
+                tell(None)
 
         return work
 

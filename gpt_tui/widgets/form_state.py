@@ -15,7 +15,7 @@ from core.text import shorten
 from ..config_text import differences, headless_command, same_settings, same_value, value_of
 from ..setting_words import value_text
 from . import form_start as start
-from .form_draft import Draft, Problem, text_of
+from .form_draft import Draft, Problem, problem_of, text_of
 from .form_recipes import source_of
 from .form_row import Look
 
@@ -80,12 +80,14 @@ class FormState:
         if name is None or name == self.desk.base.training.start_from:
             return
         found = start.shape_of(name, self.desk.runs_dir)
-        if found is None:
-            self.draft = replace(
-                self.draft, problems={**self.draft.problems, start.KEY: Problem("no such run or checkpoint")}
-            )
-        else:
-            self._take(replace(self.draft, config=self.draft.config.with_shape_of(found)))
+        problem = Problem("no such run or checkpoint")
+        if found is not None:
+            try:
+                self._take(replace(self.draft, config=self.draft.config.with_shape_of(found)))
+                return
+            except ConfigError as error:  # more trainable blocks than that one has
+                problem = problem_of(error)
+        self.draft = replace(self.draft, problems={**self.draft.problems, start.KEY: problem})
 
     def leave_all(self) -> None:
         """The fields are made anew: whatever is wrong in them is told."""

@@ -187,7 +187,7 @@ class FormView(Pane):
         if self._built:
             search = self.finder.search(config, lambda facts: self.post_message(self.Found(facts)))
             if search is not None:
-                self.run_worker(search, thread=True, group="config-facts")
+                self.run_worker(search, thread=True, group="config-facts", exit_on_error=False)
 
     @on(Found)
     def _found(self, event: FormView.Found) -> None:

@@ -199,7 +199,9 @@ def _together(config: Config, files: list[list[Record]], corpus: Corpus, leaks: 
                       "" if valid else "!"))  # fmt: skip
     if corpus.unseen:
         found.append(Line(_("{rows} rows with values that training never shows").format(rows=len(corpus.unseen))))
-    dropped = sum(map(len, files)) - len(train) - len(valid) - len(corpus.unseen)
+    if corpus.test:
+        found.append(Line(_("{rows} rows are kept for a test at the end").format(rows=len(corpus.test))))
+    dropped = sum(map(len, files)) - len(train) - len(valid) - len(corpus.unseen) - len(corpus.test)
     if dropped > 0:
         found.append(Line(_("{rows} rows are left out as duplicates or leaks (data.duplicates, data.leaks)").format(
             rows=dropped)))  # fmt: skip
@@ -218,7 +220,7 @@ def _read(path: Path) -> tuple[list[Record], bool]:
 
 def _as_trained(config: Config, files: list[list[Record]], partly: bool) -> Corpus:
     """The rows that a training with these settings sees, and those it is evaluated on."""
-    from core.doctor import Corpus, load_corpus, row_key, unique_rows
+    from core.doctor import Corpus, load_corpus, row_key, split_rows, unique_rows
 
     if not partly:
         return load_corpus(config)
@@ -228,5 +230,9 @@ def _as_trained(config: Config, files: list[list[Record]], partly: bool) -> Corp
     if config.data.leaks == "drop":
         known = {row_key(record) for record in train}
         held_out = [[record for record in rows if row_key(record) not in known] for rows in held_out]
-    valid = held_out.pop(0) if config.data.valid else []
-    return Corpus(train, valid, unseen=held_out[0] if held_out else [])
+    data = config.data
+    train, valid, test = split_rows(
+        train, 0.0 if data.valid else data.valid_fraction, data.test_fraction, config.training.seed
+    )
+    valid = held_out.pop(0) if data.valid else valid
+    return Corpus(train, valid, unseen=held_out[0] if held_out else [], test=test)

@@ -419,3 +419,11 @@ def test_an_error_of_the_file_names_its_line_whatever_options_say(tmp_path: Path
     with pytest.raises(ConfigError) as caught:
         load_config(file=file, overrides=["training.max_steps=5", "model.n_layer=2"])
     assert str(caught.value).startswith(f"{file}:2: model: n_embd (256)")
+
+
+@pytest.mark.parametrize(
+    "item", ["training.max_steps=1e60", "training.max_epochs=1e308", "training.log_interval=10e30"]
+)
+def test_numbers_that_no_file_could_hold_are_refused(item: str) -> None:
+    with pytest.raises(ConfigError, match=r"allowed: a (whole )?number"):
+        load_config("teacher", overrides=[item])

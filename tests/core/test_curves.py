@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from core.curves import MEANS, MOST_POINTS, Curve, read_curve
-from core.events import Eval, Event, Started, Step
+from core.events import Eval, Event, RolledBack, Started, Step
 from core.runs import Run
+from gpt_tui.metrics_table import measured
 
 
 def step(number: int, loss: float = 2.0, per_epoch: int = 10) -> Step:
@@ -89,3 +90,20 @@ def test_a_smooth_line_follows() -> None:
     assert Curve.smooth([1.0] * 40 + [2.0] * 200)[-1] == pytest.approx(2.0, abs=0.01)
     assert Curve.smooth([1.0, 3.0]) == [1.0, 3.0]
     assert Curve.smooth([]) == []
+
+
+def test_what_a_rollback_took_back_is_gone(record: Callable[[Iterable[Event]], Run]) -> None:
+    run = record([started(), step(10), step(20), Eval(20, 1.8, 1.8, 20, True), step(30, 50.0),
+                  Eval(30, 60.0, 1.8, 20, False), RolledBack(30, 20, 0.5), step(25)])  # fmt: skip
+    curve = read_curve(run)
+    assert [s.step for s in curve.steps] == [10, 20, 25]
+    assert curve.evals == [(20, 1.8)]
+    rows = measured(run.read_metrics())
+    assert [row["step"] for row in rows] == [10, 20, 25]
+    assert [row["step"] for row in measured([step(5), step(9), started(5), step(7)])] == [5, 7]
+
+
+def test_without_one_loss_there_is_nothing_to_draw() -> None:
+    assert not Curve("a", "", [step(1, math.nan)], []).drawable
+    assert not Curve("a", "", [], [(1, 2.0)]).drawable
+    assert Curve("a", "", [step(1)], []).drawable

@@ -105,3 +105,13 @@ def test_the_text_of_a_notice() -> None:
 def test_a_start_holds_its_data_report() -> None:
     started = Started("r", "runs/r", "teacher", 0, "cpu", 2, "bf16", 10, 300, None, 1.5, {"rows": [1, {"a": None}]})
     assert from_json(json.loads(line(started))) == started
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"step": "20"}, {"step": True}, {"step": 1.5}, {"loss": "1"}, {"loss": [1]}, {"step": None}, {"lr": {}}],
+)
+def test_values_of_another_kind_are_no_event(change: dict[str, Any]) -> None:
+    line = Step(20, 1.0, 1e-3, 1.0, 1.0, 1.0, None).to_json()
+    assert from_json(line) is not None
+    assert from_json(line | change) is None

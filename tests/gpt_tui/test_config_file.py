@@ -351,3 +351,13 @@ def test_order_and_values_of_differences() -> None:
 
 def test_editing_text_of_a_missing_section_at_the_end_without_newline() -> None:
     assert edited_text("recipe: teacher", {"training.lr": 0.1}) == "recipe: teacher\n\ntraining:\n  lr: 0.1\n"
+
+
+@pytest.mark.parametrize(
+    "section", ["{\n  lr: 0.001,\n}", "{\n  lr: 0.001,  # high\n}", "{lr: 0.001}", "{ lr: 0.001 , }", "{}"]
+)
+def test_a_section_in_braces_gets_another_key(section: str, tmp_path: Path) -> None:
+    path, config = write(tmp_path, f"recipe: teacher\ntraining: {section}\n")
+    save_config(path, config.update({"training.seed": 7}))
+    assert same_settings(load_config(file=path), config.update({"training.seed": 7}))
+    assert ("# high" in path.read_text()) == ("# high" in section)

@@ -265,6 +265,17 @@ def test_without_a_validation_file_a_part_is_kept(tmp_path: Path) -> None:
     assert len(view.valid) == 6
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_rows_for_a_test_are_no_duplicates(tmp_path: Path, large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = corpus_of(tmp_path).update({"data.valid": None, "data.test_fraction": 0.2})
+    if large:
+        monkeypatch.setattr("gpt_tui.widgets.report_data.MAX_BYTES", 10)
+    shown = texts(gather(config))
+    assert "12 rows are kept for a test at the end" in shown
+    assert "42 rows to train on, 6 to evaluate on" in shown
+    assert "2 rows are left out as duplicates or leaks (data.duplicates, data.leaks)" in shown
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"", "no rows"), (b"{\n", "not valid JSON"), (b"\xff\n", "UTF-8"), (b'{"a":1}\n', "no question and answer")],

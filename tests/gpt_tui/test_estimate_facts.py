@@ -76,6 +76,13 @@ def test_other_forms_of_data(tmp_path: Path) -> None:
     assert sample.plain
     corpus = guess_corpus(plain, sample)
     assert (corpus.rows, corpus.valid_rows, corpus.mean) == (70, 8, 128.0)
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text("".join(json.dumps({"text": f"number {n}"}) + "\n" for n in range(300)))
+    rows = TEACHER.update({"data.train": str(texts), "data.valid": None, "data.valid_fraction": 0.1})
+    sample = look_at_data(rows)
+    assert sample is not None
+    corpus = guess_corpus(rows, sample)
+    assert (corpus.rows, corpus.valid_rows) == (270, 30), "each text is a row by itself, and a tenth was held back"
     array = tmp_path / "a.json"
     array.write_text(json.dumps([{"prompt": "a", "completion": "b"}] * 50))
     listed = TEACHER.update({"data.train": str(array), "data.valid": None})
@@ -129,6 +136,8 @@ def test_earlier_runs_are_read_from_their_files(tmp_path: Path) -> None:
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "metrics.jsonl").write_text("")
     (tmp_path / "damaged" / "config.yaml").write_text("model: 3")
+    for number, train in enumerate(([1], {"rows": "x", "tokens": 5}, {"rows": 10**400, "tokens": 1}, {"rows": [2]})):
+        write_run(tmp_path / f"hostile-{number}", [started(train=train), *many[:100]])
     (run,) = look_at_runs(tmp_path)
     assert (run.name, run.vocab, run.dtype, run.threads) == ("long", 2048, "bf16", 2)
     assert run.seconds_per_token == pytest.approx(1e-4)

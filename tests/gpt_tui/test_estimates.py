@@ -11,7 +11,7 @@ import pytest
 from core.config import Config, load_config
 from core.schema import ModelConfig
 from gpt_tui import step_cost
-from gpt_tui.estimates import Facts, KnownRun, Sample, bytes_per_token, estimate, sample_key
+from gpt_tui.estimates import Facts, KnownRun, Sample, _data_key, bytes_per_token, estimate, sample_key
 from gpt_tui.step_cost import Corpus, Machine, count_parameters, dtype_of, memory, step_flops, step_seconds
 
 TEACHER = load_config("teacher")
@@ -233,3 +233,9 @@ def test_checkpointing_and_frozen_blocks_keep_less_and_take_the_time_that_was_me
         if "lora.rank" not in changes:
             kept = memory(config, 8000, 160, 0.3, "bf16").activations
             assert kept < memory(base, 8000, 160, 0.3, "bf16").activations
+
+
+@pytest.mark.parametrize("change", [{"data.valid_fraction": 0.5}, {"data.test_fraction": 0.4}, {"data.leaks": "keep"}])
+def test_another_split_is_other_data(change: dict[str, Any]) -> None:
+    config = TEACHER.update({"data.valid": None})
+    assert _data_key(config) != _data_key(config.update(change))

@@ -43,6 +43,18 @@ def state(config: Config = TEACHER) -> FormState:
     return FormState(Desk(config=config, base=TEACHER, runs_dir=Path("runs")))
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "words"),
+    [
+        ("data.url", "http://x", "可填：符合 ^https://\\S+$ 的文本"),
+        ("training.trainable_blocks", "30", "training.trainable_blocks（30）不能大于 model.n_layer（4）"),
+    ],
+)
+def test_problems_are_said_in_chinese(chinese: None, key: str, text: str, words: str) -> None:
+    setting = settings()[key]
+    assert Draft(TEACHER).typed(key, text).problems[key].say(setting) == words
+
+
 # -- drafts -----------------------------------------------------------------------------------------------------------
 
 
@@ -77,7 +89,7 @@ def test_typed_text_becomes_a_value(key: str, text: str, value: Any) -> None:
         ("training.batch_size", "2.5", "allowed: a whole number from 1 to 65536"),
         ("training.batch_size", "9" * 5000, "allowed: a whole number from 1 to 65536"),
         ("training.batch_size", "inf", "allowed: a whole number from 1 to 65536"),
-        ("training.micro_batch", "-1", "allowed: a whole number of at least 1 or empty"),
+        ("training.micro_batch", "-1", "allowed: a whole number from 1 to 65536 or empty"),
         ("data.train", "", "must not be empty"),
         ("model.n_embd", "255", "n_embd (255) must be a multiple of n_head (4)"),
         ("training.max_steps", "", "one of max_steps, max_epochs, max_minutes must be set, or the training never ends"),

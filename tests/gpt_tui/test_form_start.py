@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.config import Config, load_config, to_yaml
+from gpt_tui.config_text import headless_command
 from gpt_tui.desk import Desk
 from gpt_tui.widgets.form_start import KEY, shape_of
 from gpt_tui.widgets.form_state import FormState
@@ -91,3 +92,26 @@ def test_a_recipe_that_names_one_itself_keeps_what_it_says(runs: Path) -> None:
     form.enter(KEY)
     form.leave(KEY)
     assert form.desk.config.model == base.model
+
+
+def test_a_run_that_does_not_go_with_other_settings_is_a_problem_of_the_field(form: FormState) -> None:
+    """It was an error in the handler of a key, and the end of the app."""
+    fill(form, "3", "training.trainable_blocks")
+    fill(form, "small")
+    assert form.wrong() == ["start_from"]
+    assert "trainable_blocks (3) must not be above model.n_layer (2)" in form.draft.problems[KEY].text
+    assert form.desk.config.model == TEACHER.model
+    fill(form, "2", "training.trainable_blocks")
+    fill(form, "small")
+    assert form.desk.config.model.n_layer == 2
+
+
+def test_a_folder_of_that_name_is_not_taken_for_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tutor").mkdir()
+    (tmp_path / "config.yaml").write_text("recipe: teacher\ntraining:\n  start_from: tutor\n", encoding="utf-8")
+    config = load_config(file=tmp_path / "config.yaml")
+    assert config.training.start_from == "tutor"
+    assert "training.start_from=tutor" in headless_command(config, "teacher", TEACHER)
+    (tmp_path / "tutor" / "config.yaml").touch()
+    assert load_config(file=tmp_path / "config.yaml").training.start_from == str(tmp_path / "tutor")

@@ -348,6 +348,17 @@ def test_going_on_with_a_finished_run_finishes_it_again(gpt_tui: Cli, copied: Pa
     assert "12 of 12 exact" in done.out
 
 
+def test_going_on_can_ask_for_a_verification(gpt_tui: Cli, copied: Path) -> None:
+    """Also of a finished run, which was not asked before."""
+    file = copied / "config.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(re.sub(r"verify_rows: \d+", "verify_rows: 0", text), encoding="utf-8")
+    done = gpt_tui("--no-ui", "train", "--resume", "tiny", "--verify")
+    assert (done.code, done.err) == (0, "")
+    assert "EXACT" in done.out
+    assert json.loads((copied / "report.json").read_text("utf-8"))["exact"]["valid"]["exact"] == 12
+
+
 def test_what_may_not_change_is_refused(gpt_tui: Cli, copied: Path) -> None:
     before = (copied / "config.yaml").read_bytes()
     for item in ("model.n_embd=64", "training.batch_size=3", "training.seed=1"):

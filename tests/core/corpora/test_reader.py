@@ -395,3 +395,14 @@ def test_tables_are_whole() -> None:
 def test_a_faulty_table_is_named(lines: str, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         parse_genres(f"[x 例]\n{lines}")
+
+
+def test_a_sentence_that_is_to_be_copied_is_the_only_one_that_begins_so(rows: list[Row]) -> None:
+    asked = 0
+    for row in rows:
+        match = re.search("请写出以“(.+)”开头的句子。$", row.prompt)
+        if match:
+            sentences = [part + "。" for part in passage_of(row).replace("\n", "").split("。") if part]
+            assert [one for one in sentences if one.startswith(match[1])] == [row.completion]
+            asked += 1
+    assert asked > 100

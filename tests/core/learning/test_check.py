@@ -113,6 +113,7 @@ LAST = "checkpoints/step-00000004"
         (rename(LAST, "checkpoints/step-00000009"), "step-00000009: holds step 4"),
         (append("{\n"), "metrics.jsonl:22: not an event"),
         (append('[1]\n"x"\n'), "metrics.jsonl:23: not an event"),
+        (append('{"kind": "step", "step": "20", "loss": "1"}\n'), "metrics.jsonl:22: not an event"),
         (append("\n" * 20), "20 damaged lines"),
         (append(STEP_3 + "\n"), "step 3 after step 4"),
         (edit("report.json", b"{", b"["), "report.json:"),
