@@ -7,6 +7,7 @@ called gets imported, so that ``gpt-tui --help`` needs neither torch nor textual
 from __future__ import annotations
 
 import argparse
+import codecs
 import contextlib
 import os
 import sys
@@ -182,7 +183,16 @@ def _ready_streams() -> None:
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         # Chinese on a terminal or pipe whose encoding cannot say it must not be a traceback.
         with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors=errors)  # type: ignore[union-attr]
+            ascii_only = stream is sys.stdin and codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding="utf-8" if ascii_only else None, errors=errors)  # type: ignore[union-attr]
+
+
+def _as_utf8(argument: str) -> str:
+    """Where the locale knows ASCII alone, Python hands on the other bytes of a terminal in disguise."""
+    try:
+        return os.fsencode(argument).decode("utf-8") if not argument.isascii() else argument
+    except UnicodeError:
+        return argument
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -199,7 +209,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 1 failed, 2 wrong usage, 130/143 stopped by a signal."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = [_as_utf8(argument) for argument in (sys.argv[1:] if argv is None else argv)]
     command, language = _peek(arguments)
     set_language(language)
     _ready_streams()

@@ -80,7 +80,10 @@ def lines(event: Event, total_steps: int | None = None) -> Iterator[str]:
         changes = ", ".join(f"{key} = {value}" for key, value in event.values.items())
         yield _("changed at step {step}: {changes}").format(step=event.step, changes=changes)
     elif isinstance(event, Sample):
-        yield _("after epoch {epoch}, step {step}: {prompt}{text}").format(
+        words = (
+            _("after epoch {epoch}, step {step}: {prompt}{text}") if event.epoch else _("step {step}: {prompt}{text}")
+        )
+        yield words.format(
             epoch=event.epoch, step=event.step, prompt=printable(event.prompt), text=printable(event.text)
         )
     elif isinstance(event, State) and event.state in STATES:

@@ -50,6 +50,8 @@ class Desk:
     session: Session = field(default_factory=Session)
     config_file: Path | None = None
     """The config.yaml that ``config`` was read from and is saved to."""
+    loaded: Config | None = None
+    """What that file said when it was last read or written; None: ``config`` came from elsewhere."""
     run_name: str | None = None
     """Name of the next run; None: recipe and time."""
     source: Source | None = None

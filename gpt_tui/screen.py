@@ -111,12 +111,13 @@ def _open(args: argparse.Namespace, opening: Opening) -> int:
         set_language(language)
     if opening.config is None or opening.resume is not None:
         config, file = default_config()
+        loaded = config if file else None
     else:
-        config, file = opening.config, opening.config_file
+        config, file, loaded = opening.config, opening.config_file, None
     sink = StderrSink(state_folder() / "app.log")
     desk = Desk(
         config, base_of(config), runs_folder(args.runs_dir), session=Session(sink=sink), config_file=file,
-        run_name=opening.run_name, settings=settings,
+        run_name=opening.run_name, settings=settings, loaded=loaded,
     )  # fmt: skip
     return run_app(desk, sink, opening)
 

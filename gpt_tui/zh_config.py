@@ -72,6 +72,7 @@ TEXTS: dict[str, str] = {
     "copied; where the terminal does not allow that, mark it with the mouse": "已复制；若终端不支持，请用鼠标选取",
     "all settings are as in the recipe; the same key takes that back": "全部设置已还原为配方的值；再按同一键可撤销",
     "{path} says this already": "{path} 已经是这样，无需改动",
+    "saved in {path}; changed there meanwhile, and kept: {names}": "已写入 {path}；文件中期间的改动已保留：{names}",
     "saved in {path}: {names}": "已写入 {path}：{names}",
     "saved; train it anywhere with: gpt-tui --no-ui train --recipe {path}":
         "已保存；训练命令：gpt-tui --no-ui train --recipe {path}",

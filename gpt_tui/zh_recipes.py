@@ -89,6 +89,32 @@ TEXTS = {
     "{path}: damaged: it names no run and checkpoint; delete it": "{path}：已损坏：没有写明运行和检查点；请删除它",
     "no question with an answer to compare on": "没有带答案的问题可供比较",
     # console.py, verdicts.py
+    "step {step}: {prompt}{text}": "第 {step} 步：{prompt}{text}",
+    # what recipes are for
+    "The way of instruction tuning with a tiny fresh model, in seconds; to try it, not to talk to.": (
+        "用一个极小的新模型在几秒内走一遍指令微调的流程；只为体验，不为对话。"
+    ),
+    "Teaches a trained model, such as an imported GPT-2, to follow instructions (Alpaca's form); needs --from.": (
+        "让训练好的模型（例如导入的 GPT-2）学会听从指令（Alpaca 格式）；需要 --from。"
+    ),
+    "nanoGPT's recipe for a CPU with rotary positions, to compare with its public 1.88 after 2,000 steps.": (
+        "nanoGPT 的 CPU 配方，改用旋转位置编码，可与其公布的 2000 步 1.88 比较。"
+    ),
+    "The network of GPT-2 small on plain text, ten passes; it learns the text by heart, as the seed's does.": (
+        "GPT-2 small 的网络，在纯文本上训练十遍；会把文本背下来，与原项目一样。"
+    ),
+    "A first language model on plain text, one pass in under a minute; GPT-2's parts, very small.": (
+        "第一个纯文本语言模型，不到一分钟训练一遍；GPT-2 的各个部分，规模很小。"
+    ),
+    "The same task with the seed's network of 95 million parameters; an hour on two cores.": (
+        "同样的任务，用原项目 9500 万参数的网络；双核约一小时。"
+    ),
+    "Reads a short Chinese passage and answers a question on it; a small network, made for two cores.": (
+        "阅读一段中文短文并回答问题；为双核机器设计的小网络。"
+    ),
+    "A Chinese question-answerer of 3.6 million parameters, trained from nothing in minutes.": (
+        "360 万参数的中文问答模型，几分钟内从零训练。"
+    ),
     "after epoch {epoch}, step {step}: {prompt}{text}": "第 {epoch} 轮之后，第 {step} 步：{prompt}{text}",
     "making the corpus": "正在生成语料",
     "downloading the data": "正在下载数据",

@@ -45,6 +45,7 @@ class Disk:
                     raise
                 reason = reason_of(problem)
             if self._control.stop:
+                self.waited += time.perf_counter() - begin if told else 0.0
                 return None
             if not told or not self._control.paused:  # also when someone asked for an attempt
                 yield Notice(

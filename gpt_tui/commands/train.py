@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -264,6 +265,8 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
             print(_("not saved: the steps from {first} to {last}").format(first=saved_step + 1, last=end.steps))
         else:
             print(_("saved in {path}").format(path=printable(str(target.path))))
+        if args.runs_dir:  # a name alone would be looked for in ./runs
+            name += f" --runs-dir {printable(shlex.quote(args.runs_dir))}"
         if not control.stop:
             print(_('ask it: gpt-tui ask "…" --run {run}').format(run=name))
         else:

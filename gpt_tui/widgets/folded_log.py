@@ -18,7 +18,8 @@ class FoldedLog(Log):
     """The last lines of one run."""
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id, max_lines=MOST_LINES, auto_scroll=True)
+        # Without max_lines: a Log that drops lines by itself does not repaint where it does not scroll.
+        super().__init__(id=id, auto_scroll=True)
         self._of: Hashable = None
         self._told: deque[str] = deque(maxlen=MOST_LINES)
         self._count = 0
@@ -35,6 +36,8 @@ class FoldedLog(Log):
         if new:
             self._told.extend(lines[-new:])
             self._write(lines[-new:])
+            if self.line_count > 2 * MOST_LINES:
+                self._write_anew()
             if new == count:
                 self._to_the_end()  # of another run: wherever the last one was being read
             self._count = count
@@ -44,9 +47,16 @@ class FoldedLog(Log):
         end does a log follow what is written."""
         width = self.scrollable_content_region.width
         if width and width != self._folded_at:
-            self.clear()
-            self._write(tuple(self._told))
+            self._write_anew()
         if width:
+            self._to_the_end()
+
+    def _write_anew(self) -> None:
+        """Only the newest lines; at the end, if the end was to be seen."""
+        at_end = self.is_vertical_scroll_end
+        self.clear()
+        self._write(tuple(self._told))
+        if at_end:
             self._to_the_end()
 
     def _to_the_end(self) -> None:

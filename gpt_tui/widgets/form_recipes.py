@@ -68,7 +68,7 @@ class Recipes:
         changes = differences(self.state.draft.config, self.desk.base) if keep else {}
         changes.pop("recipe", None)
         if source == FILE:
-            config = load_config(file=self.file)
+            config = self.desk.loaded = load_config(file=self.file)
             base = base_of(config.recipe)
             source = source_of(base, self.folder)
         else:
@@ -79,15 +79,31 @@ class Recipes:
         """Write config.yaml; says what was done."""
         path = self.file
         existed = path.exists()
-        keys = save_config(path, self.state.draft.config)
-        self.desk.config_file = path
+        config, taken = self._with_changes_on_disk(path) if existed else (self.state.draft.config, [])
+        keys = save_config(path, config)
+        self.desk.config_file, self.desk.loaded = path, config
+        if taken and self.state.running is None:
+            self.state.load(config, self.desk.base, self.state.source)
         shown = printable(str(path))
+        if taken:
+            names = ", ".join(key.rpartition(".")[2] for key in taken[:6]) + (" …" if len(taken) > 6 else "")
+            return _("saved in {path}; changed there meanwhile, and kept: {names}").format(path=shown, names=names)
         if not keys and not existed:
             return _("saved in {path}").format(path=shown)
         if not keys:
             return _("{path} says this already").format(path=shown)
         names = ", ".join(key.rpartition(".")[2] for key in keys[:6]) + (" …" if len(keys) > 6 else "")
         return _("saved in {path}: {names}").format(path=shown, names=names)
+
+    def _with_changes_on_disk(self, path: Path) -> tuple[Config, list[str]]:
+        """The form's settings with what an editor or another app has changed in the file since it was read, and the
+        names of that. What was changed in both places is as the form has it."""
+        config, loaded = self.state.draft.config, self.desk.loaded
+        if loaded is None:
+            return config, []
+        theirs = differences(load_config(file=path), loaded)
+        taken = {key: theirs[key] for key in theirs.keys() - differences(config, loaded).keys()}
+        return config.update(taken), sorted(taken)
 
     def save_as(self, wish: NewRecipe) -> str:
         """Write a new recipe and go on from it; says what was done."""

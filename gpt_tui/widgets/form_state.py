@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,9 +194,12 @@ class FormState:
 
     def command(self) -> str:
         """The training that the form describes, without the app."""
-        if self.source:
-            return headless_command(self.draft.config, self.source, self.desk.base)
-        return headless_command(self.draft.config, "teacher", load_config("teacher"))
+        from ..desk import runs_folder
+
+        source, base = (self.source, self.desk.base) if self.source else ("teacher", load_config("teacher"))
+        words = headless_command(self.draft.config, source, base)
+        elsewhere = self.desk.runs_dir != runs_folder()
+        return words + (f" --runs-dir {shlex.quote(str(self.desk.runs_dir))}" if elsewhere else "")
 
 
 def _short(value: Any) -> str:

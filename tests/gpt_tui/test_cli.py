@@ -456,3 +456,24 @@ def test_what_the_system_says_is_one_line(
     assert (done.code, done.err) == (1, f"gpt-tui: {said}\n")
     if error.errno == 13:
         assert gpt_tui("params", "--lang", "zh").err == "gpt-tui: out/模型.gguf: 权限不足\n"
+
+
+def test_arguments_in_an_ascii_locale_are_what_was_typed() -> None:
+    """Python hands them on as surrogates there; the tokenizer knows none."""
+    typed = os.fsdecode("什么是水？".encode()) if sys.getfilesystemencoding() != "utf-8" else "什么是水？"
+    assert cli._as_utf8(typed) == "什么是水？"
+    code = "import sys; from gpt_tui.cli import _as_utf8; print(ascii(_as_utf8(sys.argv[1])), sys.stdin.encoding)"
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "什么"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[0] == ascii("什么")
+
+
+def test_questions_on_standard_input_are_utf8_in_an_ascii_locale() -> None:
+    code = "import sys; from gpt_tui.cli import _ready_streams; _ready_streams(); print(ascii(sys.stdin.read()))"
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, input="什么".encode(), capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == ascii("什么")

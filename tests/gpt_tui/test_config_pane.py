@@ -354,6 +354,25 @@ def test_resetting_all_and_taking_that_back(tmp_path: Path) -> None:
     in_tab(tmp_path, scene, desk_of(tmp_path, model__n_layer=2, training__lr=0.5))
 
 
+def test_saving_keeps_what_was_changed_in_the_file_meanwhile(tmp_path: Path) -> None:
+    """By an editor, or by another app in the same folder. What was changed in both places is as the form has it."""
+    file = tmp_path / "config.yaml"
+    file.write_text("recipe: teacher\n", encoding="utf-8")
+    desk = desk_of(tmp_path)
+    desk.loaded = desk.config
+
+    async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
+        text = "recipe: teacher\nmodel:\n  n_layer: 3  # mine\ntraining:\n  seed: 7\n"
+        file.write_text(text, encoding="utf-8")
+        await pilot.press("8", "ctrl+s")
+        await until(pilot, lambda: "changed there meanwhile, and kept: seed" in told(app))
+        assert file.read_text() == text.replace("3  #", "8  #")
+        assert (desk.config.model.n_layer, desk.config.training.seed) == (8, 7)
+        assert pane.state.draft.config.training.seed == 7
+
+    in_tab(tmp_path, scene, desk)
+
+
 def test_saving_what_a_recipe_says_already_makes_the_file(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
 
@@ -408,7 +427,8 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
         assert (config.recipe, config.description, config.model.n_layer) == ("deep", "for me", 8)
         assert same_settings(app.desk.base, config)
         await until(pilot, lambda: "as the recipe" in screen_text(app))
-        assert pane.state.command() == f"gpt-tui --no-ui train --recipe {path}"
+        runs = tmp_path / "runs"  # not those of the folder that this was started in
+        assert pane.state.command() == f"gpt-tui --no-ui train --recipe {path} --runs-dir {runs}"
         assert pane.tools.picker.value == str(path)
         # back to the recipe that comes with the program
         await pilot.press("ctrl+o", *"teacher", "enter")

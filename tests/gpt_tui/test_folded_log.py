@@ -11,7 +11,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from core.text import cell_width
-from gpt_tui.widgets.folded_log import FoldedLog
+from gpt_tui.widgets.folded_log import MOST_LINES, FoldedLog
 
 from .app_desk import until
 
@@ -111,3 +111,19 @@ def test_the_newest_line_is_in_sight_after_a_while_on_another_tab() -> None:
         assert shown(log) == lines
 
     drive(80, act)
+
+
+def test_a_very_long_log_keeps_showing_its_end() -> None:
+    """Screen and all: it stood still after a thousand lines, and the end of a training was never seen."""
+
+    async def act(log: FoldedLog, pilot: Pilot[Any]) -> None:
+        for number in range(0, 4 * MOST_LINES, 10):
+            log.show("a", [f"line {n}" for n in range(number, number + 10)], number + 10)
+            if number % 500 == 0:
+                await pilot.pause()
+        await pilot.pause()
+        seen = "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+        assert f"line {4 * MOST_LINES - 1}" in seen
+        assert len(shown(log)) <= 2 * MOST_LINES
+
+    drive(40, act)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from core import config, events
+from core.config import load_config, recipe_names
 from core.errors import ConfigError, DataError, Phrase, UserError
 from core.records import read_records
 from core.schema import Settings
@@ -91,6 +92,7 @@ def wanted() -> dict[str, str]:
     found = calls(PYTHON, re.compile("_|" + RAISED.pattern)) | calls(CORE, RAISED)
     found |= dict.fromkeys(setting_texts(), "core/schema.py")
     found |= dict.fromkeys(chosen_while_running(), "chosen while running")
+    found |= {load_config(name).description: f"core/recipes/{name}.yaml" for name in recipe_names()}
     found.pop("", None)
     return found
 

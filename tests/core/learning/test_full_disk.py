@@ -202,7 +202,9 @@ def test_it_tries_again_when_there_is_room(lab: Lab, monkeypatch: pytest.MonkeyP
     assert events[-1].reason == "max_steps"
 
 
-def test_a_wait_is_not_training_time(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_wait_is_not_training_time(lab: Lab, monkeypatch: pytest.MonkeyPatch, stop: bool) -> None:
+    control = Control()
     full = full_from_event(monkeypatch, "write", "step-00000002")
 
     class Late:
@@ -223,10 +225,12 @@ def test_a_wait_is_not_training_time(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
         full[0] = full[0] or (isinstance(event, Step) and event.step == 2)
         if isinstance(event, State) and event.state == "paused":
             clock.late += 3600.0
-            full[0] = False
+            full[0] = stop
+            if stop:
+                control.request_stop("SIGINT")
 
-    events = lab.train(CHANGES, on=on)
-    assert any("there is room again" in notice.text for notice in lab.of(Notice, events))
+    events = lab.train(CHANGES, control=control, on=on)
+    assert any("there is room again" in notice.text for notice in lab.of(Notice, events)) != stop
     assert events[-1].train_seconds == 0.0
 
 
