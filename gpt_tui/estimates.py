@@ -200,7 +200,8 @@ def _data_key(config: Config) -> tuple[object, ...]:
     made = (data.corpus_rows, data.corpus_valid, data.corpus_seed, data.questions_together)
     rows = (data.train, data.valid, data.template, data.duplicates, data.stride)
     split = (data.valid_fraction, data.test_fraction, data.leaks)
-    return (*rows, *made, *split, config.tokenizer, config.model.seq_len)
+    vocabulary = (config.tokenizer, config.training.start_from)  # one trained further has that of another run
+    return (*rows, *made, *split, *vocabulary, config.model.seq_len)
 
 
 def _speed_key(config: Config, dtype: str, threads: int) -> tuple[object, ...]:

@@ -235,7 +235,8 @@ def test_checkpointing_and_frozen_blocks_keep_less_and_take_the_time_that_was_me
             assert kept < memory(base, 8000, 160, 0.3, "bf16").activations
 
 
-@pytest.mark.parametrize("change", [{"data.valid_fraction": 0.5}, {"data.test_fraction": 0.4}, {"data.leaks": "keep"}])
+@pytest.mark.parametrize("change", [{"data.valid_fraction": 0.5}, {"data.test_fraction": 0.4}, {"data.leaks": "keep"},
+                                    {"training.start_from": "other"}])  # fmt: skip
 def test_another_split_is_other_data(change: dict[str, Any]) -> None:
     config = TEACHER.update({"data.valid": None})
     assert _data_key(config) != _data_key(config.update(change))
