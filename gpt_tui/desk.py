@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from core.config import Config, load_config
+from core.text import printable
 
 from .history import Snapshot
 from .pace import Pace
@@ -28,6 +30,12 @@ class Source(Protocol):
 def runs_folder(given: str | None = None) -> Path:
     """As ``core.runs.runs_folder``, which would import torch before the first paint."""
     return Path(given or os.environ.get("GPT_TUI_RUNS") or "runs")
+
+
+def word_for(run: Path) -> str:
+    """How a command in this folder names a run: by its name, or by its path where it lies elsewhere."""
+    here = run.parent.resolve() == runs_folder().resolve()
+    return printable(shlex.quote(run.name if here else str(run)))
 
 
 def default_config(folder: Path | None = None) -> tuple[Config, Path | None]:

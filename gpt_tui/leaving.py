@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from core.text import printable
 
 from .console import Console
+from .desk import word_for
 from .format import duration
 from .i18n import _
 
 if TYPE_CHECKING:
     from .app import GptApp
+    from .history import Snapshot
     from .session import Session
 
 
@@ -92,13 +94,13 @@ def afterwards(session: Session, leave: Leave) -> int:
     if leave.what == "save" and snapshot.state == "verifying":
         # All steps are done and saved; the final check would take its time. --resume makes up for it.
         _say(_("saved in {path}; the final check is left out").format(path=printable(str(snapshot.run_path))), leave)
-        _say(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=printable(snapshot.run)), leave)
+        _say(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=_word(snapshot)), leave)
         return code
     if leave.what == "save":
         session.stop(reason={130: "SIGINT", 143: "SIGTERM"}.get(code, "user"))
     if leave.what == "headless":
         _say(_("the training goes on here without the screen; Ctrl+C saves and ends it"), leave)
-        _say(_("watch it from another terminal: gpt-tui watch {run}").format(run=printable(snapshot.run)), leave)
+        _say(_("watch it from another terminal: gpt-tui watch {run}").format(run=_word(snapshot)), leave)
     got = _Stops(session)
     with got:
         _follow(session, quiet=leave.hung_up, bar=leave.what == "headless")
@@ -114,7 +116,7 @@ def afterwards(session: Session, leave: Leave) -> int:
         else:
             _say(_("saved in {path}").format(path=printable(str(end.run_path))), leave)
         if end.finished is not None and end.finished.reason in ("user", "SIGINT", "SIGTERM"):
-            _say(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=printable(end.run)), leave)
+            _say(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=_word(end)), leave)
     return code or got.code
 
 
@@ -166,6 +168,10 @@ def _follow(session: Session, *, quiet: bool, bar: bool) -> None:
                 _("loss {loss:.4f}  eta {eta}").format(loss=snapshot.last.loss, eta=duration(snapshot.eta)),
             )
     console.clear()
+
+
+def _word(snapshot: Snapshot) -> str:
+    return word_for(snapshot.run_path) if snapshot.run_path is not None else printable(snapshot.run)
 
 
 def _say(line: str, leave: Leave) -> None:

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import re
-import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -206,6 +205,7 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
     from core.train import train
 
     from ..console import Console, LogFile, lines
+    from ..desk import word_for
     from ..format import duration, json_line
     from ..verdicts import part_name, verdict_table
 
@@ -260,13 +260,11 @@ def _listen(args: argparse.Namespace, target: Any, config: Any, control: Any) ->
     if args.verify and not verified and end is not None and not control.stop:
         print(_("nothing to verify: there is no question with an answer in the data"), file=sys.stderr)
     if end is not None and not args.json:
-        name = printable(target.name)
+        name = word_for(target.path)
         if end.steps > saved_step:
             print(_("not saved: the steps from {first} to {last}").format(first=saved_step + 1, last=end.steps))
         else:
             print(_("saved in {path}").format(path=printable(str(target.path))))
-        if args.runs_dir:  # a name alone would be looked for in ./runs
-            name += f" --runs-dir {printable(shlex.quote(args.runs_dir))}"
         if not control.stop:
             print(_('ask it: gpt-tui ask "…" --run {run}').format(run=name))
         else:

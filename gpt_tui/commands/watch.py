@@ -36,6 +36,7 @@ def follow(path: Path, console: Any = None) -> None:
     from core.text import printable
 
     from ..console import Console, lines
+    from ..desk import word_for
     from ..format import duration
     from ..watch import Tail
 
@@ -71,5 +72,6 @@ def follow(path: Path, console: Any = None) -> None:
         if Run(path).imported():
             print(_("{run} was imported, there is no training in it").format(run=name), file=sys.stderr)
             return
-        print(_("{run} is not being trained now; go on with: gpt-tui --no-ui train --resume {run}").format(run=name),
+        print(_("{run} is not being trained now; go on with: gpt-tui --no-ui train --resume {run}").format(
+            run=word_for(path)),
               file=sys.stderr)  # fmt: skip

@@ -6,7 +6,10 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from core.lock import FolderLock
+from gpt_tui.desk import word_for
 from gpt_tui.elsewhere import RECENT_SECONDS, last_change, trained_elsewhere
 
 
@@ -47,3 +50,11 @@ def test_when_a_run_last_changed(tmp_path: Path) -> None:
     make_run(tmp_path, "run", 50.0)
     assert abs(last_change(tmp_path / "run") - (time.time() - 50.0)) < 40.0
     assert last_change(tmp_path) == 0.0
+
+
+def test_commands_name_a_run_of_another_folder_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GPT_TUI_RUNS", raising=False)
+    assert word_for(Path("runs/first")) == word_for(tmp_path / "runs" / "first") == "first"
+    assert word_for(Path("../runs/first")) == "../runs/first"
+    assert word_for(tmp_path / "my runs" / "first") == f"'{tmp_path}/my runs/first'"

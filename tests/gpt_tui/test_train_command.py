@@ -68,7 +68,7 @@ def test_the_lines_of_a_training(trained_once: tuple[Path, Any]) -> None:
         r"finished after 120 steps, \d+\.\d s of training, \d+\.\d s in all \| loss 0\.\d{4} \| "
         r"best eval loss 0\.\d{4} @ step 120",
         re.escape(f"saved in {folder}/tiny"),
-        re.escape(f'ask it: gpt-tui ask "…" --run tiny --runs-dir {folder}'),
+        re.escape(f'ask it: gpt-tui ask "…" --run {folder}/tiny'),
     ]
     places = []
     for pattern in patterns:
