@@ -183,7 +183,7 @@ def _ready_streams() -> None:
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         # Chinese on a terminal or pipe whose encoding cannot say it must not be a traceback.
         with contextlib.suppress(AttributeError, ValueError):
-            ascii_only = stream is sys.stdin and codecs.lookup(stream.encoding).name == "ascii"
+            ascii_only = stream is sys.stdin and codecs.lookup(stream.encoding or "utf-8").name == "ascii"
             stream.reconfigure(encoding="utf-8" if ascii_only else None, errors=errors)  # type: ignore[union-attr]
 
 
