@@ -480,7 +480,8 @@ def test_a_recipe_that_is_none(tmp_path: Path) -> None:
 def test_copying_the_command_and_starting(tmp_path: Path) -> None:
     async def scene(app: GptApp, pilot: Pilot[Any], pane: ConfigPane) -> None:
         await pilot.press("8", "ctrl+y")
-        assert app.clipboard == "gpt-tui --no-ui train --recipe teacher --set model.n_layer=8"
+        runs = tmp_path / "runs"
+        assert app.clipboard == f"gpt-tui --no-ui train --recipe teacher --set model.n_layer=8 --runs-dir {runs}"
         await pilot.press("9", "9", "9", "f5")
         await until(pilot, lambda: "not started: something is wrong with n_layer" in told(app))
         await until(pilot, lambda: "✗ allowed: " in screen_text(app))
