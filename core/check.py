@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from . import checkpoint
 from .errors import Phrase, RunError, UserError
-from .events import KINDS, RolledBack, Started, Step, from_json
+from .events import KINDS, Step, from_json, goes_back_to
 from .runs import MAX_METRIC_LINE, Run, metric_lines, parsed_line
 from .storage import read_json
 from .tokenizer import Tokenizer
@@ -120,10 +120,9 @@ def _record(run: Run) -> Iterator[Finding]:
                     yield Finding("error", Phrase("{path}:{line}: not an event", path=path, line=number),
                                   Phrase("delete the line; curves lack what stood there"))  # fmt: skip
                 continue
-            if isinstance(event, Started):
-                last = min(last, event.resumed_step)
-            elif isinstance(event, RolledBack):
-                last = min(last, event.to_step)
+            back = goes_back_to(event) if event is not None else None
+            if back is not None:
+                last = min(last, back)
             elif isinstance(event, Step):
                 if event.step <= last:
                     disordered += 1

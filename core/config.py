@@ -26,6 +26,9 @@ RECIPES = Path(__file__).with_name("recipes")
 #: Settings that name files.
 PATHS = (("data", "train"), ("data", "valid"), ("data", "valid_unseen"), ("tokenizer", "path"),
          ("training", "start_from"))  # fmt: skip
+#: What a folder holds that ``training.start_from`` may name by its path; where it holds neither, a run of that name is
+#: meant.
+MODEL_FILES = ("manifest.json", "config.yaml")
 
 #: What other programs call these settings, the seeds' names among them: for the hint at an unknown key.
 ELSEWHERE = {
@@ -203,10 +206,9 @@ def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
         group = values.get(section)
         if isinstance(group, dict) and isinstance(group.get(key), str) and group[key]:
             candidate = folder / group[key]
-            # Where neither of these is in it, a run of that name is meant.
-            named = ("manifest.json", "config.yaml") if key == "start_from" else ("",)
+            inside = MODEL_FILES if key == "start_from" else ("",)
             try:
-                exists = any((candidate / name).exists() for name in named)
+                exists = any((candidate / name).exists() for name in inside)
             except (OSError, ValueError):  # a name with a NUL byte, or too long
                 exists = False
             if exists:

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from .events import Eval, RolledBack, Started, Step
+from .events import Eval, Started, Step, goes_back_to
 from .runs import Run
 
 MOST_POINTS = 2000  # of one line: more than a figure is wide
@@ -100,15 +100,15 @@ class Curve:
 
 
 def read_curve(run: Run) -> Curve:
-    """The curve of a run so far. What a resume or a rollback did again counts once, as it was done
-    last."""
+    """The curve of a run so far. What a resume or a rollback did again counts once, as it was done last."""
     steps: dict[int, Step] = {}
     evals: dict[int, float] = {}
     recipe = ""
     for event in run.read_metrics():
-        if isinstance(event, (Started, RolledBack)):
-            recipe = event.recipe if isinstance(event, Started) else recipe
-            last = event.resumed_step if isinstance(event, Started) else event.to_step
+        if isinstance(event, Started):
+            recipe = event.recipe
+        last = goes_back_to(event)
+        if last is not None:
             steps = {step: value for step, value in steps.items() if step <= last}
             evals = {step: value for step, value in evals.items() if step <= last}
         elif isinstance(event, Step):

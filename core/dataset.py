@@ -119,8 +119,7 @@ def build_dataset(
 
     Conversations: one row each; when too long, the oldest part before the last answer is cut, never that
     answer, and of an earlier answer that has lost its beginning nothing is learnt; a row whose answer alone is too
-    long is left out and counted. Texts: windows of ``seq_len``
-    tokens, ``stride`` apart (default: a whole window).
+    long is left out and counted. Texts: windows of ``seq_len`` tokens, ``stride`` apart (default: a whole window).
     """
     builder = _Builder(tokenizer, template, seq_len, stride or seq_len)
     iterator = iter(records)

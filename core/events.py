@@ -7,6 +7,7 @@ The engine yields them; the console, ``metrics.jsonl`` and the app are three lis
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -242,6 +243,13 @@ class Finished(Event):
     best_step: int = 0
 
 
+def goes_back_to(event: Event) -> int | None:
+    """The last step that still counts after a resume or a rollback; None for any other event."""
+    if isinstance(event, Started):
+        return event.resumed_step
+    return event.to_step if isinstance(event, RolledBack) else None
+
+
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
@@ -270,17 +278,23 @@ def from_json(values: dict[str, Any]) -> Event | None:
     cls = KINDS.get(str(values.get("kind")))
     if cls is None:
         return None
-    names = {f.name for f in dataclasses.fields(cls)}
-    given = {key: value for key, value in values.items() if key in names}
-    for f in dataclasses.fields(cls):
-        if f.type == "float" and given.get(f.name, 0.0) is None:
-            given[f.name] = math.nan
-    if not all(_fits(str(f.type), given[f.name]) for f in dataclasses.fields(cls) if f.name in given):
-        return None
+    kinds = _kinds_of(cls.kind)
+    given = {key: value for key, value in values.items() if key in kinds}
+    for name, value in given.items():
+        if value is None and kinds[name] == "float":
+            given[name] = math.nan
+        elif not _fits(kinds[name], value):
+            return None
     try:
         return cls(**given)
     except TypeError:
         return None
+
+
+@functools.cache
+def _kinds_of(event: str) -> dict[str, str]:
+    """The types of an event's fields, looked at once: a long run has thousands of lines."""
+    return {f.name: str(f.type) for f in dataclasses.fields(KINDS[event])}
 
 
 def _fits(kind: str, value: Any) -> bool:

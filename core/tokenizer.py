@@ -61,15 +61,14 @@ class Tokenizer:
         self.bos = self._special(BOS)
         self.eos = self._special(EOS)
         self.pad = self._special(PAD, fallback=self.eos)
+        self._added = inner.get_added_tokens_decoder()
         self.special = frozenset(
-            {self.bos, self.eos, self.pad}
-            | {i for i, token in inner.get_added_tokens_decoder().items() if token.special}
+            {self.bos, self.eos, self.pad} | {i for i, token in self._added.items() if token.special}
         )
         unknown = inner.token_to_id(UNK)
         if unknown is not None:
             self.special |= {unknown}
         self.byte_level = isinstance(inner.model, models.BPE)
-        self._added = inner.get_added_tokens_decoder()
         self._bytes = [self._bytes_of(i) for i in range(inner.get_vocab_size())]
 
     @cached_property
@@ -165,9 +164,7 @@ class Tokenizer:
         if set(inner.get_vocab().values()) != set(range(inner.get_vocab_size())):
             raise DataError("{file}: the numbers of its tokens have gaps or come twice", file=source)
         tokenizer = cls(inner)
-        eats = [token.content for token in inner.get_added_tokens_decoder().values()
-                if not token.special and (token.lstrip or token.rstrip)]  # fmt: skip
-        if eats:
+        if any(not token.special and (token.lstrip or token.rstrip) for token in tokenizer._added.values()):
             raise DataError("{file}: it changes the text that it reads", file=source)
         for probe in _PROBES:
             known = "".join(char for char in probe if not lost & {_BYTE_TO_CHAR[byte] for byte in char.encode()})

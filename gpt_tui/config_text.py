@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.config import Config, load_config, recipe_names
+from core.config import MODEL_FILES, Config, load_config, recipe_names
 from core.errors import UserError
 from core.records import find_data
 from core.settings import settings
@@ -104,7 +104,7 @@ def headless_command(config: Config, recipe: str, base: Config) -> str:
     """The command that trains ``config`` without the app. ``recipe`` is the name or file that gives ``base``."""
     words = ["gpt-tui", "--no-ui", "train", "--recipe", recipe]
     for key, value in differences(config, base).items():
-        inside = ("manifest.json", "config.yaml") if key == "training.start_from" else ("",)  # else a run's name
+        inside = MODEL_FILES if key == "training.start_from" else ("",)
         text = find_data_or_name(value, inside) if key in PATHS and isinstance(value, str) else value
         words += ["--set", f"{key}={inline(text)}"]
     return " ".join(shlex.quote(word) for word in words)

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable
 
-from core.events import Eval, Event, RolledBack, Started, Step
+from core.events import Eval, Event, Step, goes_back_to
 
 #: Column, and the field of ``Step`` it holds.
 STEP_COLUMNS = {
@@ -27,8 +27,8 @@ def measured(events: Iterable[Event]) -> list[dict[str, int | float | None]]:
         elif isinstance(event, Eval):
             values = {"eval_loss": event.loss, "best_eval_loss": event.best}
         else:
-            if isinstance(event, (Started, RolledBack)):
-                last = event.resumed_step if isinstance(event, Started) else event.to_step
+            last = goes_back_to(event)
+            if last is not None:
                 rows = {step: row for step, row in rows.items() if step <= last}
             continue
         row = rows.setdefault(event.step, {"step": event.step})
@@ -49,4 +49,4 @@ def _number(value: object) -> int | float | None:
     """A number as it is; nothing for anything else that the file may hold."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value if isinstance(value, int) and type(value) is int and abs(value) < 2**63 else None
+    return value if type(value) is int and abs(value) < 2**63 else None

@@ -23,6 +23,8 @@ class FoldedLog(Log):
         self._of: Hashable = None
         self._told: deque[str] = deque(maxlen=MOST_LINES)
         self._count = 0
+        self._written = 0
+        """Lines, before they are folded, since the log was last empty."""
         self._folded_at = 0
         """The width for which the lines were folded."""
 
@@ -31,12 +33,12 @@ class FoldedLog(Log):
         if of != self._of or count < self._count:
             self.clear()
             self._told.clear()
-            self._of, self._count = of, 0
+            self._of, self._count, self._written = of, 0, 0
         new = min(len(lines), count - self._count)
         if new:
             self._told.extend(lines[-new:])
             self._write(lines[-new:])
-            if self.line_count > 2 * MOST_LINES:
+            if self._written > 2 * MOST_LINES:
                 self._write_anew()
             if new == count:
                 self._to_the_end()  # of another run: wherever the last one was being read
@@ -55,6 +57,7 @@ class FoldedLog(Log):
         """Only the newest lines; at the end, if the end was to be seen."""
         at_end = self.is_vertical_scroll_end
         self.clear()
+        self._written = 0
         self._write(tuple(self._told))
         if at_end:
             self._to_the_end()
@@ -66,6 +69,7 @@ class FoldedLog(Log):
         self._folded_at = width = self.scrollable_content_region.width
         if not width:  # on a tab that is not open: written when it is, or the last line would be out of sight then
             return
+        self._written += len(lines)
         for line in lines:
             parts = fold(line, width - len(INDENT), first=width) if width > len(INDENT) else [line]
             self.write_lines([parts[0], *(INDENT + part for part in parts[1:])])

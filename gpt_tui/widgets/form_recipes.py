@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,11 @@ def source_of(base: Config, folder: Path) -> str:
         except UserError:
             continue  # a file that is no recipe
     return ""
+
+
+def _names(keys: Sequence[str]) -> str:
+    """The first of some settings, without their sections."""
+    return ", ".join(key.rpartition(".")[2] for key in keys[:6]) + (" …" if len(keys) > 6 else "")
 
 
 class Recipes:
@@ -86,14 +92,13 @@ class Recipes:
             self.state.load(config, self.desk.base, self.state.source)
         shown = printable(str(path))
         if taken:
-            names = ", ".join(key.rpartition(".")[2] for key in taken[:6]) + (" …" if len(taken) > 6 else "")
+            names = _names(taken)
             return _("saved in {path}; changed there meanwhile, and kept: {names}").format(path=shown, names=names)
         if not keys and not existed:
             return _("saved in {path}").format(path=shown)
         if not keys:
             return _("{path} says this already").format(path=shown)
-        names = ", ".join(key.rpartition(".")[2] for key in keys[:6]) + (" …" if len(keys) > 6 else "")
-        return _("saved in {path}: {names}").format(path=shown, names=names)
+        return _("saved in {path}: {names}").format(path=shown, names=_names(keys))
 
     def _with_changes_on_disk(self, path: Path) -> tuple[Config, list[str]]:
         """The form's settings with what an editor or another app has changed in the file since it was read, and the
