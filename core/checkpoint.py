@@ -2,7 +2,7 @@
 
 A folder is written beside its final name, each file flushed to the disk, a manifest with sizes and SHA-256
 sums last, then renamed. A checkpoint counts only if its manifest verifies: neither torch nor safetensors
-notices a flipped bit by itself.
+notices a flipped bit by itself. torch is loaded with the first weights: a list of runs does without it.
 """
 
 from __future__ import annotations
@@ -11,74 +11,21 @@ import hashlib
 import json
 import os
 import re
-import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import psutil
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as parse_safetensors
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from .errors import CheckpointError, Phrase
-from .storage import atomic_folder, open_regular, read_bytes, read_json, remove_tree, replaced_name, write_json
+from .storage import MAX_WEIGHTS, atomic_folder, open_regular, read_json, remove_tree, replaced_name, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-MAX_WEIGHTS = 64 * 2**30
 _STEP_NAME = re.compile(r"step-(\d{8})")
 _FILE_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 _REQUIRED = {"model.safetensors", "state.json", "tokenizer.json"}
-DTYPES = {
-    torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16",
-    torch.int8: "I8", torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8",
-}  # fmt: skip
-
-
-def write_safetensors(
-    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
-) -> tuple[int, str]:
-    """Write tensors in the safetensors format, flushed to the disk; returns size and SHA-256.
-
-    Written here rather than by the library, which keeps a second copy of everything in memory, makes the file
-    0600 whatever the umask, and does not flush it.
-    """
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
-    offset = 0
-    for name, tensor in tensors.items():
-        size = tensor.numel() * tensor.element_size()
-        header[name] = {
-            "dtype": DTYPES[tensor.dtype],
-            "shape": list(tensor.shape),
-            "data_offsets": [offset, offset + size],
-        }
-        offset += size
-    head = json.dumps(header, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 8)
-    digest = hashlib.sha256()
-    with open(path, "wb") as file:
-        for piece in (struct.pack("<Q", len(head)), head):
-            file.write(piece)
-            digest.update(piece)
-        for tensor in tensors.values():
-            raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
-            file.write(raw)
-            digest.update(raw)
-        file.flush()
-        os.fsync(file.fileno())
-        return file.tell(), digest.hexdigest()
-
-
-def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Raises ``CheckpointError`` when the file is not whole."""
-    data = read_bytes(path, limit=min(MAX_WEIGHTS, psutil.virtual_memory().total), error=CheckpointError)
-    try:
-        return dict(parse_safetensors(data))
-    except (SafetensorError, ValueError, KeyError, RuntimeError) as problem:
-        reason = str(problem).splitlines()[0][:160]
-        raise CheckpointError("{file}: damaged: {reason}", file=str(path), reason=reason) from None
 
 
 def step_folder(checkpoints: Path, step: int) -> Path:
@@ -96,6 +43,8 @@ def save(
 
     Returns its size in bytes. ``OSError`` (a full disk) leaves the old one and no half of the new one.
     """
+    from .weights_file import write_safetensors
+
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with atomic_folder(folder, mode=0o700) as temporary:
         files: dict[str, dict[str, Any]] = {}
@@ -162,6 +111,8 @@ def verify(folder: Path) -> dict[str, Any]:
 
 def load(folder: Path, *, optimizer: bool = False) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
     """State, weights and (if asked for and there) optimizer memory of a verified checkpoint."""
+    from .weights_file import read_safetensors
+
     manifest = verify(folder)
     state = read_json(folder / "state.json", error=CheckpointError)
     if not isinstance(state, dict):

@@ -22,6 +22,9 @@ from typing import IO, Any
 
 from .errors import UserError
 
+#: Bytes; a longer file holds no weights that fit a computer.
+MAX_WEIGHTS = 64 * 2**30
+
 
 def open_regular(path: Path, error: type[UserError] = UserError) -> IO[bytes]:
     """Open a regular file for reading; a folder, FIFO or device is refused without blocking.

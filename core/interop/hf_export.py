@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import write_safetensors
 from ..runs import LoadedModel, Run
 from ..schema import SamplingConfig
 from ..storage import atomic_folder, write_json, write_text
 from ..template import TEMPLATES
 from ..tokenizer import UNK, Tokenizer
+from ..weights_file import write_safetensors
 from .architectures import Architecture, architecture_of
 from .card import model_card
 from .chat_template import chat_template

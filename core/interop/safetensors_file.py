@@ -9,9 +9,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..checkpoint import DTYPES
 from ..errors import CheckpointError
 from ..storage import open_regular
+from ..weights_file import DTYPES
 from .tensors import Stored
 
 _KNOWN = {name: dtype for dtype, name in DTYPES.items()} | {

@@ -94,6 +94,7 @@ print(code, *sorted(heavy & sys.modules.keys()), file=sys.stderr)
         (["runs", "--help"], "0"),
         (["ask", "--help"], "0 pydantic"),  # its options are settings of the schema
         (["runs", "--wrong"], "2"),
+        (["runs", "--runs-dir", "nowhere"], "0 psutil pydantic tokenizers yaml"),
         (["params", "--json"], None),
     ],
 )

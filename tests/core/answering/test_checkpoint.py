@@ -7,7 +7,6 @@ import builtins
 import json
 import os
 import stat
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,22 +14,19 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 import core
-from core import checkpoint, storage
+from core import checkpoint, storage, weights_file
 from core.checkpoint import (
     load,
     newest,
     prune,
-    read_safetensors,
     resolve,
     save,
     step_checkpoints,
     step_folder,
     verify,
-    write_safetensors,
 )
 from core.errors import CheckpointError
 
@@ -74,48 +70,6 @@ def value_of(folder: Path) -> float:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write(tmp_path / "checkpoints" / "step-00000001")
-
-
-# -- safetensors ----------------------------------------------------------------------------------------------
-
-
-def test_our_files_are_safetensors_files(tmp_path: Path) -> None:
-    path = tmp_path / "x.safetensors"
-    size, digest = write_safetensors(path, weights())
-    assert size == path.stat().st_size
-    assert len(digest) == 64
-    for found in (load_file(path), read_safetensors(path)):
-        assert sorted(found) == sorted(weights())
-        for name, tensor in weights().items():
-            assert found[name].dtype == tensor.dtype
-            assert found[name].shape == tensor.shape
-            assert torch.equal(found[name], tensor)
-
-
-def test_tensors_that_are_views_are_written_as_they_look(tmp_path: Path) -> None:
-    base = torch.arange(12.0).view(3, 4)
-    tensors = {"turned": base.T, "part": base[:, 1:3], "grad": torch.ones(2, requires_grad=True)}
-    write_safetensors(tmp_path / "x", tensors)
-    found = read_safetensors(tmp_path / "x")
-    for name, tensor in tensors.items():
-        assert torch.equal(found[name], tensor.detach())
-
-
-def test_the_data_begins_at_a_multiple_of_eight(tmp_path: Path) -> None:
-    for length in range(1, 9):
-        write_safetensors(tmp_path / "x", {"n" * length: torch.ones(1)})
-        (header,) = struct.unpack("<Q", (tmp_path / "x").read_bytes()[:8])
-        assert header % 8 == 0
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"\0" * 8, b"\xff" * 100, struct.pack("<Q", 10**12) + b"{}", b"PK\3\4 a pickle?"]
-)
-def test_what_is_no_safetensors_file_is_one_line(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "x").write_bytes(data)
-    with pytest.raises(CheckpointError, match="damaged") as problem:
-        read_safetensors(tmp_path / "x")
-    assert "\n" not in str(problem.value)
 
 
 # -- saving and loading ---------------------------------------------------------------------------------------
@@ -375,7 +329,7 @@ class Disk:
 
         for name in real:
             patch.setattr(os, name, self.watched(name, real[name]))
-        for module in (checkpoint, storage):
+        for module in (checkpoint, storage, weights_file):
             patch.setattr(module, "open", self.open, raising=False)
         patch.setattr(checkpoint, "remove_tree", self.remove)
         patch.setattr(Path, "unlink", self.watched_unlink(Path.unlink))

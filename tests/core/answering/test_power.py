@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from core import checkpoint, storage
+from core import checkpoint, storage, weights_file
 
 
 class Recorder:
@@ -30,9 +30,9 @@ class Recorder:
         self.mkdir, self.fsync = os.mkdir, os.fsync
         patch.setattr(os, "mkdir", self.making)
         patch.setattr(os, "fsync", self.flushing)
-        for module in (checkpoint, storage):
+        for module in (checkpoint, storage, weights_file):
             patch.setattr(module, "open", self.opening, raising=False)
-            patch.setattr(module, "remove_tree", self.removing)
+            patch.setattr(module, "remove_tree", self.removing, raising=False)
 
     def note(self, what: str, path: Path, more: Any = None) -> None:
         self.calls.append((what, Path(path).relative_to(self.root), more))

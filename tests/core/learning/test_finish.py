@@ -21,6 +21,7 @@ from core.evaluate import Graded
 from core.events import Eval, Event, Finished, Notice, Probe, Progress, Quantized, Saved, State, Step, Verified
 from core.quantize import is_quantized
 from core.training import finish
+from core.weights_file import read_safetensors
 
 Lab = Any
 
@@ -143,7 +144,7 @@ def test_what_is_verified_is_what_was_saved(lab: Lab, monkeypatch: pytest.Monkey
     changes = {**FULL, "training.int8": False, "training.dtype": "bf16"}
     lab.train(changes)
     assert [folder.name for folder in loaded] == ["step-00000012"]
-    saved = checkpoint.read_safetensors(loaded[0] / "model.safetensors")
+    saved = read_safetensors(loaded[0] / "model.safetensors")
     for model in asked:
         assert not model.training
         assert all(torch.equal(parameter, saved[name]) for name, parameter in model.named_parameters())
@@ -227,7 +228,7 @@ def test_int8_checkpoint_and_its_figures(lab: Lab) -> None:
     folder = lab.run().checkpoints / "int8"
     assert [Path(saved.path) for saved in lab.of(Saved, events) if saved.tag == "int8"] == [folder]
     checkpoint.verify(folder)
-    assert is_quantized(checkpoint.read_safetensors(folder / "model.safetensors"))
+    assert is_quantized(read_safetensors(folder / "model.safetensors"))
     assert quantized.bytes == (folder / "model.safetensors").stat().st_size
     full = lab.run().checkpoints / "step-00000012" / "model.safetensors"
     assert quantized.fp32_bytes == full.stat().st_size

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from core import checkpoint, lock, storage
+from core import checkpoint, lock, storage, weights_file
 from core.control import Control
 from core.errors import RunError
 from core.events import Event, Finished, Notice, Saved, State, Step
@@ -36,7 +36,7 @@ class FullDisk:
         self.when = when
         for name in ("mkdir", "rename", "replace", "fsync"):
             patch.setattr(os, name, self.watched(name, getattr(os, name)))
-        for module in (checkpoint, lock, storage):
+        for module in (checkpoint, lock, storage, weights_file):
             patch.setattr(module, "open", self.open, raising=False)
 
     def touch(self, what: str, path: object) -> None:

@@ -27,6 +27,7 @@ from core.storage import read_json
 from core.tokenizer import Tokenizer
 from core.train import train
 from core.vocabulary import load_vocabulary
+from core.weights_file import read_safetensors
 
 Lab = Any
 MessageOf = Callable[[Callable[[], object]], str | None]
@@ -122,7 +123,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "report.json": lambda path: Run(path.parent).report(),
     "metrics.jsonl": lambda path: list(Run(path.parent).read_metrics()),
     "manifest.json": lambda path: checkpoint.verify(path.parent),
-    "model.safetensors": checkpoint.read_safetensors,
+    "model.safetensors": read_safetensors,
     "state.json": read_json,
 }
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from core import optim
-from core.checkpoint import read_safetensors, write_safetensors
 from core.model import GPT
 from core.optim import Optimizer, learning_rate
 from core.schema import ModelConfig, TrainingConfig
+from core.weights_file import read_safetensors, write_safetensors
 
 FP32, BF16 = torch.float32, torch.bfloat16
 

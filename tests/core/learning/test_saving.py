@@ -14,6 +14,7 @@ from core.config import Config
 from core.default import Default, write_default
 from core.events import Notice, Saved, Step
 from core.runs import load_run
+from core.weights_file import read_safetensors
 
 from .tricks import script
 
@@ -38,7 +39,7 @@ def test_a_checkpoint_describes_itself(lab: Lab) -> None:
     assert set(state["data_sha256"]) == {"train.jsonl", "valid/valid.jsonl"}
     assert state["torch"] == torch.__version__
     assert state["code"]
-    weights = checkpoint.read_safetensors(folder / "model.safetensors")
+    weights = read_safetensors(folder / "model.safetensors")
     assert {tensor.dtype for tensor in weights.values()} == {torch.float32}  # the master, whatever it computed with
     assert lab.run().load().tokenizer.fingerprint() == state["tokenizer_sha256"]
 
