@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 
 from .disk import Disk
 
 WARM_STEPS = 5  # the first steps allocate memory and would make every estimate of the time left too long
+#: What is left is told by this last part of the time: others on the machine come and go. It holds evaluations in the
+#: same proportion as the rest, which a window of some seconds would not.
+LAST_PART = 0.5
 
 
 class Pace:
@@ -21,7 +25,8 @@ class Pace:
         """Of the loop, before the step after ``step``; ``before``: seconds trained by then."""
         self._first_step, self._before = step, before
         self._lap = self._now()
-        self._warm: tuple[float, float] | None = None  # (elapsed, share) after the first steps
+        self._warm = 0.0  # elapsed after the first steps
+        self._marks: deque[tuple[float, float]] = deque()  # (elapsed, share) since then, some 35 of the last part
         self._seconds, self._tokens = 0.0, 0  # in steps of this log interval
 
     def total(self) -> float:
@@ -47,13 +52,20 @@ class Pace:
         return rate
 
     def eta(self, step: int, elapsed: float, share: float) -> float | None:
-        """Seconds left when ``share`` (0..1) of the budget is used, at the rate since the first steps; None before
-        that. To be asked after every step."""
-        if self._warm is None:
+        """Seconds left when ``share`` (0..1) of the budget is used, at the rate of the last part of the time since the
+        first steps; None before that. To be asked after every step."""
+        marks = self._marks
+        if not marks:
             if step - self._first_step >= WARM_STEPS:
-                self._warm = (elapsed, share)
+                self._warm = elapsed
+                marks.append((elapsed, share))
             return None
-        began, share_then = self._warm
+        trained = elapsed - self._warm
+        while len(marks) > 1 and marks[1][0] <= elapsed - LAST_PART * trained:
+            marks.popleft()
+        began, share_then = marks[0]
+        if elapsed - marks[-1][0] >= 0.02 * trained:
+            marks.append((elapsed, share))
         return (elapsed - began) * (1.0 - share) / (share - share_then) if share > share_then else None
 
     def _now(self) -> float:
