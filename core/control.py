@@ -28,6 +28,10 @@ class LiveCopy:
     step: int
 
 
+class Stopped(Exception):
+    """A stop was asked for before the first step."""
+
+
 class Control:
     """Flags read by the training loop once per step, and the number of the step."""
 

@@ -121,14 +121,16 @@ def build_dataset(
     answer, and of an earlier answer that has lost its beginning nothing is learnt; a row whose answer alone is too
     long is left out and counted. Texts: windows of ``seq_len`` tokens, ``stride`` apart (default: a whole window).
     """
-    builder = _Builder(tokenizer, template, seq_len, stride or seq_len)
+    builder = DatasetBuilder(tokenizer, template, seq_len, stride or seq_len)
     iterator = iter(records)
     while chunk := list(islice(iterator, CHUNK)):
         builder.add(chunk)
     return builder.finish()
 
 
-class _Builder:
+class DatasetBuilder:
+    """``build_dataset`` piece by piece: ``add`` rows, then ``finish``."""
+
     def __init__(self, tokenizer: Tokenizer, template: Template, seq_len: int, stride: int) -> None:
         self._tokenizer, self._template = tokenizer, template
         self._longest = seq_len + 1  # inputs are all tokens but the last, targets all but the first
@@ -140,7 +142,7 @@ class _Builder:
         self._total = 0
         self._stats = RowStats()
 
-    def add(self, chunk: list[Record]) -> None:
+    def add(self, chunk: Sequence[Record]) -> None:
         rows = [self._template.segments(record) for record in chunk]
         ids = iter(self._tokenizer.encode_batch([segment.text for row in rows for segment in row]))
         for record, row in zip(chunk, rows, strict=True):

@@ -87,8 +87,8 @@ class Progress(Event):
 
     kind: ClassVar[str] = "progress"
     task: str
-    """What it belongs to: a state ('making_corpus', 'downloading', 'verifying', 'answering'), or 'comparing' int8 with
-    fp32, or 'importing'."""
+    """What it belongs to: a state ('making_corpus', 'downloading', 'verifying', 'answering'), or 'reading' the data,
+    'encoding' it, 'comparing' int8 with fp32, or 'importing'."""
     done: int
     total: int
     """0: not known."""

@@ -12,10 +12,10 @@ from . import machine
 from .batches import epoch_order
 from .callable_module import make_callable
 from .config import Config
-from .control import Control
+from .control import Control, Stopped
 from .errors import RunError, UserError
 from .event_files import EventFiles, require_tensorboard
-from .events import Event, State, Step
+from .events import Event, Notice, State, Step
 from .optim import learning_rate
 from .recorder import Recorder
 from .runs import Run, new_run, runs_folder
@@ -43,7 +43,8 @@ def train(
 
     A new run needs ``config``; ``resume`` goes on with ``run`` from its newest whole checkpoint, taking over
     from ``config`` (if given) only settings that may change during a run. Raises ``UserError`` subclasses for
-    what the user can put right; the last event of a training that ended by itself is ``Finished``.
+    what the user can put right; the last event of a training that ended by itself is ``Finished``. Of a new one
+    that is stopped before its first step nothing is left.
     """
     control = control or Control()
     if resume:
@@ -71,6 +72,10 @@ def train(
                 recorder.write(event)
                 event_files.write(event)
                 yield event
+    except Stopped:
+        if not existed:
+            run.remove()
+        yield Notice("stopped before the first step: there is nothing to save")
     except UserError:
         if not existed and not (trainer and trainer.started):
             run.remove()  # or its name would be taken by a run in which nothing was ever learnt

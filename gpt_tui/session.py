@@ -211,9 +211,7 @@ class Session:
             if self._sink is not None:
                 self._sink.back()
             with self._lock:
-                if self._history.state not in ("done", "failed"):
-                    self._history.state = "done"
-                self._history.version += 1
+                _end(self._history)
             self._ended.set()
 
     def _recall(self, run: Run, step: int) -> None:
@@ -230,3 +228,13 @@ class Session:
             if back or getattr(event, "step", step + 1) <= step:
                 with self._lock:
                     self._history.recall(event)
+
+
+def _end(history: History) -> None:
+    """The thread has ended. What was stopped before the first step has left nothing to look at but the log."""
+    history.version += 1
+    if history.state in ("done", "failed"):
+        return
+    history.state = "done"
+    if history.started is None:
+        history.state, history.run_path, history.run, history.task = "idle", None, "", None

@@ -78,6 +78,7 @@ TEXTS = {
     "{run} was imported, there is no training in it": "{run} 是导入的，其中没有训练过程",
     'ask it: gpt-tui ask "…" --run {run}': '向它提问：gpt-tui ask "…" --run {run}',
     "go on with: gpt-tui --no-ui train --resume {run}": "继续训练：gpt-tui --no-ui train --resume {run}",
+    "stopped before the first step: there is nothing to save": "在第一步之前就停止了：没有什么可保存",
     "stopping after this step and saving; once more to stop at once": "完成这一步并保存后停止；再按一次立即停止",
     # console.py
     "train": "训练集",

@@ -118,6 +118,8 @@ TEXTS = {
     "after epoch {epoch}, step {step}: {prompt}{text}": "第 {epoch} 轮之后，第 {step} 步：{prompt}{text}",
     "making the corpus": "正在生成语料",
     "downloading the data": "正在下载数据",
+    "reading the data": "正在读取数据",
+    "cutting the rows into tokens": "正在把数据切成词元",
     "int8: {small} instead of {large}": "int8：{small}（原 {large}）",
     "{label}: {rows} rows": "{label}：{rows} 条",
     "valid, unseen values": "验证集（没见过的数值）",

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import torch
 
 from .. import checkpoint, machine, tuning
 from ..config import Config
+from ..control import Control, Stopped
 from ..errors import CheckpointError, ConfigError, RunError
 from ..events import Event, Notice, Started
-from ..prepare import prepare
+from ..prepare import Prepared, prepare
 from ..recorder import Recorder
 from ..runs import Run
 from ..settings import settings
@@ -79,7 +80,10 @@ def _require_steps_to_make(run: Run, config: Config) -> None:
 
 
 def begin(trainer: Trainer, recorder: Recorder, resume: bool) -> Iterator[Event]:
-    """All that comes before the first step: data, vocabulary, weights; the last events say with what."""
+    """All that comes before the first step: data, vocabulary, weights; the last events say with what.
+
+    Raises ``Stopped`` where a stop is asked for meanwhile.
+    """
     run = trainer.run
     torch.set_num_threads(trainer.threads)
     checkpoint.mend(run.checkpoints)
@@ -88,7 +92,8 @@ def begin(trainer: Trainer, recorder: Recorder, resume: bool) -> Iterator[Event]
     trained = resume and bool(checkpoint.step_checkpoints(run.checkpoints))
     start = None if trained else load_start(trainer.config, trainer.run.path.parent)
     given = tokenizer or (start.tokenizer if start else None)
-    trainer.prepared = yield from prepare(trainer.config, given, cache_folder(run.path.parent))
+    cache = cache_folder(run.path.parent)
+    trainer.prepared = yield from _unless_stopped(prepare(trainer.config, given, cache), trainer.control)
     machine.give_back_memory()
     if trained:
         yield from restore(trainer)
@@ -110,6 +115,23 @@ def begin(trainer: Trainer, recorder: Recorder, resume: bool) -> Iterator[Event]
         yield Notice("beginning with the weights of {run}, {checkpoint} (step {step})", trainer.origin)
     if notice := tuning.tuning_notice(trainer.model, trainer.config):
         yield notice
+
+
+def _unless_stopped(events: Generator[Event, None, Prepared], control: Control) -> Generator[Event, None, Prepared]:
+    """The events of a preparation and what it returns. Raises ``Stopped`` between two of them."""
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            found: Prepared = end.value
+            break
+        yield event
+        if control.stop:
+            events.close()
+            raise Stopped
+    if control.stop:
+        raise Stopped
+    return found
 
 
 def take_up(trainer: Trainer, start: Start | None) -> None:

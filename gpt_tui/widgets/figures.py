@@ -71,12 +71,17 @@ def task_text(task: Progress) -> str:
     words = {
         "making_corpus": _("making the corpus"),
         "downloading": _("downloading the data"),
+        "reading": _("reading the data"),
+        "encoding": _("cutting the rows into tokens"),
         "comparing": _("comparing int8 with fp32"),
         "verifying": _("asking all questions once more"),
         "answering": _("answering the test rows"),
     }
+    word = words.get(task.task, task.task)
+    if not (task.done or task.total):
+        return word
     done, total = (size(n) if task.task == "downloading" else f"{n:,}" for n in (task.done, task.total))
-    return f"{words.get(task.task, task.task)} {done}" + (f" / {total}" if task.total else "")
+    return f"{word} {done}" + (f" / {total}" if task.total else "")
 
 
 def progress_line(snapshot: Snapshot, width: int) -> Content:

@@ -10,7 +10,7 @@ import pytest
 
 from core.config import Config
 from core.errors import ConfigError, DataError
-from core.events import Event, Notice, State
+from core.events import Event, Notice, Progress, State
 from core.prepare import make_tokenizer, prepare, tokenizer_texts
 from core.records import Record, Turn
 from core.template import TEMPLATES
@@ -43,12 +43,26 @@ def notices(events: list[Event]) -> list[str]:
 
 def test_a_clean_corpus_is_prepared_without_a_word(config: Callable[..., Config]) -> None:
     events, prepared = drained(prepare(config()))
-    assert events == [State("preparing"), State("tokenizing")]
+    assert events == [State("preparing"), Progress("reading", 0, 0), State("tokenizing")]
     assert (len(prepared.train), len(prepared.train_records)) == (20, 20)
     assert prepared.valid is not None
     assert (len(prepared.valid), len(prepared.valid_records)) == (5, 5)
     assert prepared.template is TEMPLATES["teacher"]
     assert prepared.tokenizer.vocab_size == 270
+
+
+def test_of_a_large_corpus_it_is_told_how_far_it_has_come(
+    config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, at_once = drained(prepare(config()))
+    monkeypatch.setattr("core.prepare.TOLD_EVERY", 8)
+    monkeypatch.setattr("core.prepare.CHUNK", 4)
+    events, prepared = drained(prepare(config()))
+    assert [event for event in events if isinstance(event, Progress)][1:] == [
+        Progress("encoding", done, 20) for done in (8, 16)
+    ]
+    assert prepared.train.tokens.tolist() == at_once.train.tokens.tolist()
+    assert prepared.train.starts.tolist() == at_once.train.starts.tolist()
 
 
 def test_the_report_says_what_the_data_is(config: Callable[..., Config]) -> None:

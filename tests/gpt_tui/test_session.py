@@ -11,7 +11,7 @@ import pytest
 
 from core.config import Config, load_config
 from core.errors import DataError, RunError
-from core.events import Changed, Eval, Event, Finished, Probe, RolledBack, Saved, Started, State, Step
+from core.events import Changed, Eval, Event, Finished, Notice, Probe, RolledBack, Saved, Started, State, Step
 from gpt_tui.history import MAX_POINTS, History
 from gpt_tui.session import Session, Snapshot
 
@@ -183,6 +183,23 @@ def test_the_engine_is_closed_and_the_thread_gone(tmp_path: Path) -> None:
     session.start(None, FakeRun(tmp_path / "run"))
     assert session.join(5.0)
     assert closed.is_set()
+
+
+def test_what_is_stopped_before_its_first_step_leaves_the_desk_free(tmp_path: Path) -> None:
+    def engine(config: Any, run: Any, control: Any, *, resume: bool = False) -> Generator[Event, None, None]:
+        yield State("preparing")
+        while not control.stop:
+            time.sleep(0.001)
+        yield Notice("stopped before the first step: there is nothing to save")
+
+    session = Session(engine)
+    begin(session, tmp_path)
+    wait_until(lambda: session.snapshot().run == "run")
+    session.stop()
+    assert session.join(5.0)
+    snapshot = session.snapshot()
+    assert (snapshot.state, snapshot.run_path, snapshot.can_start) == ("idle", None, True)
+    assert "before the first step" in snapshot.log[-1].text
 
 
 def test_no_model_without_a_training(tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ def test_one_json_object_a_line_as_in_the_metrics(train: Cli, qa: Path) -> None:
 def test_json_of_a_failure_is_on_standard_error(train: Cli) -> None:
     done = train("--json", "--data", "none.jsonl", data=False)
     assert done.code == 1
-    assert [line["kind"] for line in done.lines] == ["state"]
+    assert [line["kind"] for line in done.lines] == ["state", "progress"]
     assert len(done.err.splitlines()) == 1
 
 

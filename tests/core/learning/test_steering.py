@@ -14,9 +14,11 @@ from core.events import (
     Finished,
     Notice,
     Saved,
+    Started,
     State,
     Step,
 )  # fmt: skip
+from core.train import train
 
 from .tricks import at_step, full_disk
 
@@ -35,12 +37,31 @@ def test_stop_saves_and_can_be_resumed(lab: Lab) -> None:
     assert lab.run().load().step == 5
 
 
-def test_stop_before_the_first_step(lab: Lab) -> None:
+def test_stop_at_the_first_step(lab: Lab) -> None:
     control = Control()
-    control.request_stop("SIGTERM")
-    events = lab.train(control=control)
+    events = lab.train(
+        control=control, on=lambda event: control.request_stop("SIGTERM") if isinstance(event, Started) else None
+    )
     assert (events[-1].reason, events[-1].steps) == ("SIGTERM", 0)
     assert not lab.of(Step, events)
+
+
+@pytest.mark.parametrize("when", [State("preparing"), State("tokenizing")])
+def test_a_new_run_stopped_before_that_leaves_nothing(lab: Lab, when: State) -> None:
+    control = Control()
+    events = lab.train(control=control, on=lambda event: control.request_stop() if event == when else None)
+    assert events[-2:] == [when, Notice("stopped before the first step: there is nothing to save")]
+    assert not lab.run().path.exists()
+    assert lab.of(Step, lab.train({"training.max_steps": 1})), "its name is free"
+
+
+def test_a_run_that_goes_on_stays_when_it_is_stopped_before_its_first_step(lab: Lab) -> None:
+    lab.train({"training.max_steps": 2})
+    control = Control()
+    control.request_stop()
+    events = list(train(None, lab.run(), control, resume=True))
+    assert not lab.of(Started, events)
+    assert lab.run().load().step == 2
 
 
 def test_discard_leaves_without_saving(lab: Lab) -> None:

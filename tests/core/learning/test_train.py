@@ -157,7 +157,7 @@ def test_rows_that_stand_there_twice_are_trained_on_once(lab: Lab) -> None:
 def test_the_order_of_events(lab: Lab) -> None:
     events = lab.train({"training.max_steps": 2})
     kinds = [event.state if isinstance(event, State) else event.kind for event in events]
-    assert kinds[:2] == ["preparing", "tokenizing"]
+    assert kinds[:3] == ["preparing", "progress", "tokenizing"]
     began = kinds.index("started")
     assert kinds[began + 1 : began + 4] == ["training", "step", "step"]
     assert kinds[-2:] == ["done", "finished"]
