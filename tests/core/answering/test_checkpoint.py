@@ -30,6 +30,8 @@ from core.checkpoint import (
 )
 from core.errors import CheckpointError
 
+from ..patched_os import patch_os
+
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json", "tokenizer.json", "manifest.json")
 TOKENIZER = '{"a": "鲸"}'
 
@@ -328,7 +330,7 @@ class Disk:
         self.remove_tree = storage.remove_tree
 
         for name in real:
-            patch.setattr(os, name, self.watched(name, real[name]))
+            patch_os(patch, name, self.watched(name, real[name]))
         for module in (checkpoint, storage, weights_file):
             patch.setattr(module, "open", self.open, raising=False)
         patch.setattr(checkpoint, "remove_tree", self.remove)

@@ -18,6 +18,8 @@ import torch
 
 from core import checkpoint, storage, weights_file
 
+from ..patched_os import patch_os
+
 
 class Recorder:
     """What is done to the files below ``root``, in order."""
@@ -26,10 +28,10 @@ class Recorder:
         self.root = root
         self.calls: list[tuple[str, Path, Any]] = []
         for name in ("rename", "replace"):
-            patch.setattr(os, name, self.renaming(getattr(os, name)))
+            patch_os(patch, name, self.renaming(getattr(os, name)))
         self.mkdir, self.fsync = os.mkdir, os.fsync
-        patch.setattr(os, "mkdir", self.making)
-        patch.setattr(os, "fsync", self.flushing)
+        patch_os(patch, "mkdir", self.making)
+        patch_os(patch, "fsync", self.flushing)
         for module in (checkpoint, storage, weights_file):
             patch.setattr(module, "open", self.opening, raising=False)
             patch.setattr(module, "remove_tree", self.removing, raising=False)

@@ -18,6 +18,8 @@ from core.errors import RunError
 from core.events import Event, Finished, Notice, Saved, State, Step
 from core.training import disk as disk_module
 
+from ..patched_os import patch_os
+
 Lab = Any
 CHANGES: dict[str, Any] = {
     "training.max_steps": 6,
@@ -35,7 +37,7 @@ class FullDisk:
     def __init__(self, patch: pytest.MonkeyPatch, when: Callable[[str, str], bool]) -> None:
         self.when = when
         for name in ("mkdir", "rename", "replace", "fsync"):
-            patch.setattr(os, name, self.watched(name, getattr(os, name)))
+            patch_os(patch, name, self.watched(name, getattr(os, name)))
         for module in (checkpoint, lock, storage, weights_file):
             patch.setattr(module, "open", self.open, raising=False)
 
