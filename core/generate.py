@@ -6,9 +6,11 @@ next token stands at the same place in all of them.
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -63,6 +65,8 @@ class Answer:
     prompt_tokens: int
     seconds: float
     prefill_seconds: float
+    cut_tokens: int = 0
+    """Of the question's beginning, which did not fit and was not read."""
 
     @property
     def tokens_per_second(self) -> float:
@@ -80,7 +84,7 @@ def generate(
     context: str = "",
     seed: int | None = None,
     top: int = 0,
-) -> Iterator[Token | Answer]:
+) -> Generator[Token | Answer, None, None]:
     """Answer one question with a loaded run; the last item is the ``Answer``. Closing the generator stops it.
 
     ``sampling`` defaults to the run's own; ``seed`` makes a draw repeatable; ``top`` asks for that many
@@ -91,7 +95,13 @@ def generate(
     room = prompt_room(loaded.model.config.seq_len, config.max_new_tokens)
     turn = Turn(question, context=context)
     prompt = encode_prompt(turn, loaded.tokenizer, template, room, history)
-    yield from stream(loaded.model, loaded.tokenizer, prompt, config, seed=seed, top=top, endless=template.endless)
+    cut = 0
+    if len(prompt) == room:
+        cut = max(0, len(encode_prompt(turn, loaded.tokenizer, template, sys.maxsize)) - room)
+    items = stream(loaded.model, loaded.tokenizer, prompt, config, seed=seed, top=top, endless=template.endless)
+    with closing(items):
+        for item in items:
+            yield replace(item, cut_tokens=cut) if cut and isinstance(item, Answer) else item
 
 
 def prompt_room(seq_len: int, max_new_tokens: int) -> int:
@@ -118,7 +128,7 @@ def stream(
     seed: int | None = None,
     top: int = 0,
     endless: bool = False,
-) -> Iterator[Token | Answer]:
+) -> Generator[Token | Answer, None, None]:
     """Generate from token ids; see ``generate``. Uses its own random generator, never torch's global one.
 
     An answer ends where the context is full. An ``endless`` text goes on from the last half of it, as often as it

@@ -144,7 +144,7 @@ def _parsed(line: bytes, number: int, where: str) -> Record:
             column=problem.pos + 1,
         ) from None
     except UnicodeDecodeError:
-        raise DataError("{where}: not UTF-8 text", where=where) from None
+        raise DataError("{where}: not UTF-8 text; save the file as UTF-8 (not GBK, say)", where=where) from None
     except (RecursionError, ValueError):
         raise DataError("{where}: nested too deeply or a number too long", where=where) from None
     return _to_record(row, where)

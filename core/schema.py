@@ -6,7 +6,7 @@ from these fields. ``live`` marks what may change while a training runs.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -28,6 +28,15 @@ class Section(BaseModel):
     """A group of settings: unknown keys refused, no silent conversions, no NaN."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_written_is_empty(cls, values: Any) -> Any:
+        """``valid: ''`` and ``--set data.valid=`` mean what ``null`` does, where a setting may be empty."""
+        if not isinstance(values, dict):
+            return values
+        optional = (name for name, field in cls.model_fields.items() if type(None) in get_args(field.annotation))
+        return values | {name: None for name in optional if values.get(name) == ""}
 
 
 class ModelConfig(Section):

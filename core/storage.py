@@ -75,7 +75,8 @@ def read_text(path: Path, *, limit: int, error: type[UserError] = UserError) -> 
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = problem.object.count(b"\n", 0, problem.start) + 1  # counted behind the mark, as start is
-        raise error("{path}:{line}: not UTF-8 text", path=str(path), line=line) from None
+        raise error("{path}:{line}: not UTF-8 text; save the file as UTF-8 (not GBK, say)",
+                    path=str(path), line=line) from None  # fmt: skip
 
 
 def read_json(path: Path, *, limit: int = 64_000_000, error: type[UserError] = UserError) -> Any:

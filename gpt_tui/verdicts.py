@@ -24,6 +24,11 @@ def test_line(rows: Any, path: str, exact: Any, loss: Any) -> str:
     )
 
 
+def question_cut(tokens: int) -> str:
+    """What is said of a question that does not fit the model's context."""
+    return _("the question is too long: its first {n} tokens were not read").format(n=tokens)
+
+
 def verdict_table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """Lines for summaries (``core.evaluate.summary``) under their labels, their kinds below them."""
     cells: list[list[str]] = []

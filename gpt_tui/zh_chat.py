@@ -51,6 +51,7 @@ TEXTS: dict[str, str] = {
     "{n} tokens": "{n} 个词元",
     "stopped at {stop}": "遇 {stop} 停止",
     "the model ended it": "模型自行结束",
+    "the question is too long: its first {n} tokens were not read": "问题太长：开头的 {n} 个词元没有读入",
     "longest length reached": "达到长度上限",
     "stopped by you": "被你停止",
     "{checkpoint} @ step {step}": "{checkpoint} @ 第 {step} 步",

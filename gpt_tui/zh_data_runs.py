@@ -64,6 +64,10 @@ TEXTS: dict[str, str] = {
     "searching …": "搜索中 …",
     "no row was cut: the model sees all of every row": "没有被截断的行：每一行模型都看得全",
     "no row holds that": "没有哪一行含有它",
+    "no row that is cut holds that": "被截断的行里没有哪一行含有它",
+    "none of the first rows holds that; more of this large file was not read": (
+        "读入的前面这些行里没有哪一行含有它；这个大文件的其余部分没有读入"
+    ),
     "there are no rows in this part": "这一部分没有数据行",
     "between tokens": "词元分界",
     "learnt": "要学的",
@@ -71,6 +75,7 @@ TEXTS: dict[str, str] = {
     "end of the answer": "答案结束",
     "found {first}–{last} of {count}": "找到 {count} 行，第 {first}–{last}",
     "rows {first}–{last} of {count}": "共 {count} 行，第 {first}–{last}",
+    "rows {first}–{last} of the first {count}": "前 {count} 行，第 {first}–{last}",
     "search, or #120 for a row": "搜索，或 #120 跳到某行",
     "only cut": "只看截断",
     "{tokens} tokens": "{tokens} 个词元",

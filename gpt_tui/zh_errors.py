@@ -66,7 +66,9 @@ TEXTS = {
     "{path}: cannot be read: {reason}": "{path}：无法读取：{reason}",
     "{path}: is not a regular file": "{path}：不是普通文件",
     "{path}: larger than {limit} bytes": "{path}：大于 {limit} 字节",
-    "{path}:{line}: not UTF-8 text": "{path}:{line}：不是 UTF-8 文本",
+    "{path}:{line}: not UTF-8 text; save the file as UTF-8 (not GBK, say)": (
+        "{path}:{line}：不是 UTF-8 文本；请把文件另存为 UTF-8 编码（例如它可能是 GBK）"
+    ),
     "{path}:{line}: not valid JSON: {problem}": "{path}:{line}：JSON 有误：{problem}",
     "{path}: not valid JSON: nested too deeply or a number too long": "{path}：JSON 有误：嵌套过深或数字过长",
     "{run}: another process is writing to it (process {pid} on {host}); "
@@ -77,7 +79,9 @@ TEXTS = {
     "{name}: no such file here and none bundled under this name": "{name}：没有这个文件，自带数据中也没有这个名称",
     "{where}: the line is longer than {limit} bytes": "{where}：这一行超过 {limit} 字节",
     "{where}: not valid JSON: {problem} at character {column}": "{where}：JSON 有误，第 {column} 个字符处：{problem}",
-    "{where}: not UTF-8 text": "{where}：不是 UTF-8 文本",
+    "{where}: not UTF-8 text; save the file as UTF-8 (not GBK, say)": (
+        "{where}：不是 UTF-8 文本；请把文件另存为 UTF-8 编码（例如它可能是 GBK）"
+    ),
     "{where}: nested too deeply or a number too long": "{where}：嵌套过深或数字过长",
     "{where}: expected an object such as {example}, found {kind}": "{where}：应为 {example} 这样的对象，得到{kind}",
     "{where}: '{key}' must be text, found {kind}": "{where}：“{key}”必须是文本，得到{kind}",

@@ -42,6 +42,8 @@ class Exchange:
     """Read from the history, not asked in this session."""
     with_history: bool = False
     """It was asked with the exchanges before it."""
+    cut: int = 0
+    """Tokens of the question's beginning that the model did not read."""
     pieces: list[Piece] = field(default_factory=list)
     facts: Facts | None = None
     """About the model that answered, once it is loaded."""
@@ -61,7 +63,7 @@ class Exchange:
         ending = reply.ending
         if ending is not None:
             self.answer, self.reason, self.stop = ending.text, ending.reason, ending.stop
-            self.tokens, self.rate = ending.tokens, ending.rate
+            self.tokens, self.rate, self.cut = ending.tokens, ending.rate, ending.cut
 
 
 def finished(reply: Reply) -> Exchange:

@@ -133,7 +133,7 @@ class ModelEngine:
                 else:
                     yield Ending(
                         item.text, item.stop_reason, item.stop,
-                        item.tokens, item.tokens_per_second, item.prefill_seconds,
+                        item.tokens, item.tokens_per_second, item.prefill_seconds, item.cut_tokens,
                     )  # fmt: skip
 
     def _threads(self) -> AbstractContextManager[None]:

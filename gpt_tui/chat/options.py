@@ -100,8 +100,9 @@ def help_of(name: str) -> str:
 
 
 def stop_label(stop: str) -> str:
-    """A stop string as a label: a new line as ⏎, everything else visible."""
-    return printable(stop.replace("\n", "⏎").replace("\t", "⇥"))
+    """A stop string as a label: a new line as ⏎, nothing but blanks as ␣, everything else visible."""
+    label = stop.replace("\n", "⏎").replace("\t", "⇥")
+    return printable(label if label.strip() else "␣" * len(label))
 
 
 def stop_to_edit(stop: str) -> str:

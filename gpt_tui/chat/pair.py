@@ -42,9 +42,9 @@ def first_difference(a: str, b: str) -> int | None:
 
 
 def verdict(pair: Pair) -> str:
-    """What the comparison says, in one line; '' while it is not over."""
+    """What the comparison says, in one line; '' while it is not over, or where one answer was stopped by hand."""
     a, b = pair.sides
-    if not pair.over or a.exchange.error or b.exchange.error:
+    if not pair.over or any(side.exchange.error or side.exchange.reason == "user" for side in (a, b)):
         return ""
     place = first_difference(a.exchange.answer, b.exchange.answer)
     parts = [_("= the same answer") if place is None else _("≠ they part at character {n}").format(n=place + 1)]

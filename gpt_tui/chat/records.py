@@ -83,6 +83,8 @@ class Ending:
     """Tokens per second after the first one; 0: too short to tell."""
     first: float = 0.0
     """Seconds until the first token."""
+    cut: int = 0
+    """Tokens of the question's beginning that did not fit and were not read."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from ..format import HeldBlanks, json_line
 from ..i18n import _
 from ..sampling_options import add_model_arguments, add_sampling_arguments, load_model, sampling_of
+from ..verdicts import question_cut
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +48,7 @@ def answer_json(loaded: Any, question: str, sampling: Any, seed: int | None, con
             "tokens": tokens,
             "tokens_per_second": item.tokens_per_second,
             "prompt_tokens": item.prompt_tokens,
+            "cut_tokens": item.cut_tokens,
             "first_token_seconds": item.prefill_seconds,
         }
     raise AssertionError("a generation ends with an Answer")
@@ -60,13 +62,15 @@ def print_answer(loaded: Any, question: str, sampling: Any, seed: int | None, la
 
     if label:
         sys.stdout.write(TEMPLATES[loaded.config.data.template].answer_label)
-    text = ""
+    text, cut = "", 0
     held = HeldBlanks(sampling.trim_leading)
     for item in generate(loaded, question, sampling, seed=seed, context=context):
         if isinstance(item, Token):
             sys.stdout.write(printable(held.push(item.shown), keep_newlines=True))
             sys.stdout.flush()
         else:
-            text = item.text
+            text, cut = item.text, item.cut_tokens
     print(flush=True)  # who asks through a pipe waits for this line
+    if cut:
+        print(f"gpt-tui: {question_cut(cut)}", file=sys.stderr)
     return text

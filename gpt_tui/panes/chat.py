@@ -61,8 +61,7 @@ class ChatPane(Pane):
 
     def __init__(self, desk: Desk, engine: Engine | None = None) -> None:
         super().__init__(desk)
-        session = desk.session
-        self.room = Room(engine or ModelEngine(session.live_model, lambda: session.active))
+        self.room = Room(engine or ModelEngine(desk.session.live_model, lambda: desk.session.active))
         self._draft, self._view = "", "talk"  # kept for the moment in which the parts are composed anew
         self._panel = desk.settings.get(PANEL, "") if desk.settings is not None else ""
         self._ready = False
@@ -122,6 +121,8 @@ class ChatPane(Pane):
         if seen != self._seen:
             self._seen = seen
             self._list_runs()
+        elif self._ready and own.active:  # the step of the weights as they are now
+            self._show_pickers()
 
     def _list_runs(self) -> None:
         """Look into the folder of runs, in a thread: it may be slow, and needs torch to be imported."""
@@ -187,7 +188,8 @@ class ChatPane(Pane):
             picker.offer(self.room.entries, self.room.live_run)
             if picker.choice != choice:
                 picker.choose(choice)
-            picker.show_look(self.room.looks.get(choice) if choice is not None else None)
+            step = self.desk.session.snapshot().step if choice is not None and choice.live else None
+            picker.show_look(self.room.looks.get(choice) if choice is not None else None, step)
 
     @on(Dialogue.ViewChanged)
     def _view_changed(self, message: Dialogue.ViewChanged) -> None:
@@ -245,8 +247,7 @@ class ChatPane(Pane):
         self._show_pickers()
         if self.room.options_known != known:
             self._show_options()
-        warning = self.room.take_warning()
-        if warning:
+        if warning := self.room.take_warning():
             self.notify(warning, severity="warning", markup=False)
         if not busy:
             self._timer.pause()
@@ -340,7 +341,6 @@ class ChatPane(Pane):
         await self.dialogue.show_talk()
 
     async def action_forget(self) -> None:
-        """Asked twice, because it cannot be undone."""
         if not self._forget.sure():
             self.notify(_("once more within 10 seconds deletes everything asked of this run"),
                         severity="warning", markup=False)  # fmt: skip

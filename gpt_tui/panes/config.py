@@ -90,10 +90,12 @@ class ConfigPane(FormPane):
     def _keep(self, save: Callable[[], str]) -> None:
         wrong = ", ".join(self.state.wrong())
         try:
-            self._tell_user(save())
+            said = save()
         except UserError as problem:
             self._tell_user(say(problem), "error")
             return
+        if self.recipes.written or not wrong:
+            self._tell_user(said)
         if wrong:  # they were saved as they were before
             self._tell_user(_("not saved, because something is wrong with it: {names}").format(names=wrong), "warning")
         self.post_message(ConfigEdited())

@@ -215,7 +215,11 @@ class DataPane(Pane):
             return
         self.query_one(ReportText).show(view)
         rows = {"train": view.train, "valid": view.valid, "valid_unseen": view.unseen}
-        self.query_one(RowPages).show({name: found for name, found in rows.items() if found is not None})
+        found = {name: part for name, part in rows.items() if part is not None}
+        if found or not view.problem:
+            self.query_one(RowPages).show(found, partly=view.partly)
+        else:
+            self.query_one(RowPages).wait(f"✗ {view.problem}")
         self.query_one(TryTokenizer).show(view.tokenizer)
         self._show_file()
 
@@ -223,7 +227,11 @@ class DataPane(Pane):
         """A word at the top about how the data is, whichever view is open."""
         view = self._view
         line = self.query_one("#data-file", Static)
-        line.update(Content(shorten(summary_text(view) if view else "", max(1, line.size.width or 30))))
+        text = summary_text(view) if view else ""
+        for word in text.split():  # of a path that is in the way of what is wrong with it, the end
+            if "/" in word:
+                text = text.replace(word, word.rpartition("/")[2])
+        line.update(Content(shorten(text, max(1, line.size.width or 30))))
 
     async def retranslate(self) -> None:
         self._text = self.query_one(TryTokenizer).text

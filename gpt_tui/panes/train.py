@@ -28,6 +28,7 @@ from ..widgets.answers import Answers
 from ..widgets.figures import figures, progress_line, state_line
 from ..widgets.folded_log import FoldedLog
 from ..widgets.plot import Plot
+from ..widgets.status import STOPPED
 from .base import Pane
 
 if TYPE_CHECKING:
@@ -235,10 +236,10 @@ class TrainPane(Pane):
     def _was_stopped(self) -> bool:
         """Whether the newest run can be gone on with: someone stopped it, or it failed behind a checkpoint."""
         snapshot = self._snapshot
-        if not snapshot.can_start or snapshot.saved is None:
+        if not self._can_start() or snapshot.saved is None:
             return False
         ended = snapshot.finished
-        return snapshot.failure is not None or (ended is not None and ended.reason in ("user", "SIGINT", "SIGTERM"))
+        return snapshot.failure is not None or (ended is not None and ended.reason in STOPPED)
 
     def action_start(self) -> None:
         self.post_message(StartTraining())

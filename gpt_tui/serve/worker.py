@@ -67,7 +67,7 @@ class Job:
             if self._cancelled.is_set():  # it may have waited for others, and nobody waits for it any more
                 return
             answer = stream(loaded.model, loaded.tokenizer, prompt, self.sampling, seed=self.seed, top=self.top)
-            with contextlib.closing(answer):  # type: ignore[type-var] # an iterator by its type, a generator in truth
+            with contextlib.closing(answer):
                 yield from ((index, item) for item in answer)
 
     def _put(self, item: Item | Exception | None) -> None:

@@ -17,6 +17,7 @@ from ..chat.conversation import FEW, Exchange
 from ..chat.options import stop_label
 from ..chat.records import checkpoint_label
 from ..i18n import _
+from ..verdicts import question_cut
 
 
 def why_stopped(reason: str, stop: str) -> str:
@@ -39,6 +40,8 @@ def facts(exchange: Exchange, brief: bool = False) -> str:
             return f"… {waiting[reply.state]}"
         return "… " + _speed(len(reply.pieces), reply.rate)
     parts = []
+    if exchange.cut:
+        parts.append("! " + question_cut(exchange.cut))
     if exchange.tokens:
         parts.append(_speed(exchange.tokens, exchange.rate))
     if exchange.reason:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textual import on
@@ -84,15 +84,16 @@ class ModelPicker(Vertical):
         """'A' or 'B' where there are two."""
         self.query_one(".which", Static).update(Content(label))
 
-    def show_look(self, look: Reply | None) -> None:
-        """What has come of loading the chosen model, at the end of the line."""
+    def show_look(self, look: Reply | None, step: int | None = None) -> None:
+        """What has come of loading the chosen model, at the end of the line; ``step``: where its training is by now."""
         if look is None:
             text = ""
         elif look.state == "failed":
             text = f"✗ {look.error}"
         else:
             room = self.query_one(".state").size.width
-            text = _("… loading") if look.facts is None else f"✓ {facts_of(look.facts, max(0, room - 2))}"
+            facts = look.facts if step is None or look.facts is None else replace(look.facts, step=step)
+            text = _("… loading") if facts is None else f"✓ {facts_of(facts, max(0, room - 2))}"
         state, content, error = self.query_one(".state", Static), Content(text), text.startswith("✗")
         if state.content != content:
             state.update(content, layout=False)

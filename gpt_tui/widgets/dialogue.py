@@ -62,6 +62,9 @@ class Dialogue(Vertical):
     def prompt(self) -> Prompt:
         return self.query_one(Prompt)
 
+    def on_resize(self) -> None:
+        self.show_note()
+
     async def fill(self) -> None:
         """Everything anew."""
         await self.show_talk()

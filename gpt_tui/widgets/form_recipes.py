@@ -54,6 +54,8 @@ class Recipes:
         self.state = state
         self.desk = state.desk
         self.folder = state.folder
+        self.written = True
+        """Whether the last save has changed the file."""
 
     @property
     def file(self) -> Path:
@@ -87,6 +89,7 @@ class Recipes:
         existed = path.exists()
         config, taken = self._with_changes_on_disk(path) if existed else (self.state.draft.config, [])
         keys = save_config(path, config)
+        self.written = bool(keys or taken or not existed)
         self.desk.config_file, self.desk.loaded = path, config
         if taken and self.state.running is None:
             self.state.load(config, self.desk.base, self.state.source)

@@ -28,8 +28,8 @@ MAX_BYTES = 8_000_000
 """Of a larger file only the first rows are looked at: the page must come while somebody waits for it, and the 23 MB
 of the corpus ``reader`` take 65 s on two busy cores."""
 MAX_ROWS = 10_000
-MAX_CHARACTERS = 20_000_000
-"""Of a single text."""
+MAX_CHARACTERS = 2_000_000
+"""Of texts in a larger file: cut into tokens three times for this page, in a second each."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class DataView:
     valid: Rows | None = None
     unseen: Rows | None = None
     """Of ``data.valid_unseen``."""
+    partly: bool = False
+    """Of a large file only the first part was read."""
     problem: str = ""
     """Why the data could not be read; one safe line."""
 
@@ -145,18 +147,21 @@ def _gather(config: Config, view: DataView, wanted: Callable[[], bool]) -> None:
     template, seq_len = TEMPLATES[config.data.template], config.model.seq_len
     paths = [find_data(name) for name in (config.data.train, config.data.valid, config.data.valid_unseen) if name]
     files: list[list[Record]] = []
-    partly = False
     for path in paths:
         step()
         records, whole = _read(path)
-        partly = partly or not whole
+        view.partly = view.partly or not whole
         files.append(records)
-    corpus = _as_trained(config, files, partly)
+    corpus = _as_trained(config, files, view.partly)
     train, valid = corpus.train, corpus.valid
     step()
     if view.tokenizer is None:
         view.tokenizer = make_tokenizer(config, train)
     step()
+    if view.partly:
+        view.lines.append(
+            Line(_("a large file: only its first part was read for this page; gpt-tui doctor FILE reads it all"), "!")
+        )
     for path, records in zip(paths, files, strict=True):
         dataset = build_dataset(records, view.tokenizer, template, seq_len, config.data.stride)
         step()
@@ -167,10 +172,6 @@ def _gather(config: Config, view: DataView, wanted: Callable[[], bool]) -> None:
         step()
     view.lines.append(Line(_("All together"), "title") if len(paths) > 1 else Line(_("Validation"), "title"))
     view.lines += _together(config, files, corpus, overlap(*files[:2]) if config.data.valid else None)
-    if partly:
-        view.lines.append(
-            Line(_("a large file: only its first part was read for this page; gpt-tui doctor FILE reads it all"), "!")
-        )
     view.lines.append(Line(_("vocabulary: {size} tokens").format(size=view.tokenizer.vocab_size)))
     view.train = Rows(train, view.tokenizer, template, seq_len, config.data.stride)
     step()
@@ -212,10 +213,14 @@ def _read(path: Path) -> tuple[list[Record], bool]:
     """The rows of a file, and whether that is all of them."""
     if not path.is_file() or os.stat(path).st_size <= MAX_BYTES:  # what is no file is refused by the reader
         return list(read_records(path)), True
-    records = list(islice(read_records(path), MAX_ROWS))
-    return [
-        Record(text=r.text[:MAX_CHARACTERS], where=r.where) if len(r.text) > MAX_CHARACTERS else r for r in records
-    ], False
+    records: list[Record] = []
+    room = MAX_CHARACTERS
+    for record in islice(read_records(path), MAX_ROWS):
+        records.append(Record(text=record.text[:room], where=record.where) if len(record.text) > room else record)
+        room -= len(record.text)
+        if room <= 0:
+            break
+    return records, False
 
 
 def _as_trained(config: Config, files: list[list[Record]], partly: bool) -> Corpus:

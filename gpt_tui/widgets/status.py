@@ -10,6 +10,9 @@ MARKS = {
     "verifying": "?", "done": "■", "failed": "✗",
 }  # fmt: skip
 
+#: Reasons of an end that somebody brought about: there may be more to learn.
+STOPPED = ("user", "SIGINT", "SIGTERM")
+
 
 def state_mark(snapshot: Snapshot) -> str:
     return MARKS.get(snapshot.state, "·")
@@ -21,6 +24,8 @@ def state_word(snapshot: Snapshot) -> str:
         return _("stopping")
     if snapshot.pausing and snapshot.active:
         return _("pausing")
+    if snapshot.state == "done" and snapshot.finished is not None and snapshot.finished.reason in STOPPED:
+        return _("stopped")
     return {
         "idle": _("idle"),
         "starting": _("starting"),

@@ -99,6 +99,8 @@ class Rows:
         from core.dataset import build_dataset
 
         dataset = build_dataset(texts, self.tokenizer, self.template, self.seq_len, self.stride)
+        if len(texts) == 1:
+            self._cached = (texts[0].text, (dataset.tokens, dataset.starts, dataset.lengths))
         # Each text ends with the one end token that is in it, so the ends tell whose a window is.
         ends = np.flatnonzero(dataset.tokens == self.tokenizer.eos)
         return [int(n) for n in np.bincount(np.searchsorted(ends, dataset.starts), minlength=len(texts))]

@@ -200,3 +200,27 @@ def test_an_epoch_of_no_rows_has_no_batches() -> None:
     assert epoch_order(np.zeros(0, dtype=np.int32), 4, 0, 0) == []
     assert epoch_order(np.zeros(0, dtype=np.int32), 4, 0, 0, 1, 2) == []
     assert batches_per_epoch(0, 4) == 0
+
+
+def _rows_of_lengths(*lengths: int) -> Dataset:
+    total = sum(lengths)
+    starts = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
+    return Dataset(
+        np.arange(total, dtype=np.int32), np.ones(total, dtype=bool), starts, np.array(lengths, np.int32), RowStats()
+    )
+
+
+@pytest.mark.parametrize("seq_len", [9, 100, 200])
+def test_a_batch_of_the_longest_rows_fits_the_model(seq_len: int) -> None:
+    """A context that is no whole number of ``WIDTHS``: a row has one token more than the model reads."""
+    batch = collate(_rows_of_lengths(3, seq_len + 1), np.array([1]), pad=0)
+    assert batch.inputs.shape == (1, seq_len)
+
+
+def test_a_few_batches_of_an_evaluation_are_spread_over_all_lengths() -> None:
+    dataset = _rows_of_lengths(*range(17, 1, -1))
+    lengths = [
+        [int((row >= 0).sum()) + 1 for row in batch.inputs] for batch in evaluation_batches(dataset, 2, -1, most=4)
+    ]
+    assert lengths == [[2, 3], [6, 7], [10, 11], [14, 15]]
+    assert len(list(evaluation_batches(dataset, 2, -1, most=99))) == 8

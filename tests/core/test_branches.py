@@ -138,3 +138,40 @@ def test_a_branch_sees_itself_and_what_is_common() -> None:
     hidden = hidden_between(np.asarray([[0, 1, 1, 2]], np.uint8))[0, 0]
     assert hidden.tolist() == [[False, True, True, True], [False, False, False, True], [False, False, False, True],
                                [False, True, True, False]]  # fmt: skip
+
+
+def test_as_many_tokens_as_are_allowed_are_joined() -> None:
+    """Three rows of 22 tokens together; the third has less in common than the first two."""
+    assert join_beginnings(QUESTIONS, 6, 22).lengths.tolist() == [22, 6]
+
+
+def test_a_row_that_has_more_in_common_than_those_before_it_loses_nothing() -> None:
+    """The first and the third are alike for longer than the second is like them."""
+    longer, shorter = [1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3, 4, 5, 9]
+    rows = rows_of(([*longer, 20], 8), ([*shorter, 21], 6), ([*longer, 22], 8))
+    joined = join_beginnings(rows, 6, 100)
+    assert joined.lengths.tolist() == [4 + 5 + 3 + 5]
+    assert [tokens for tokens, _learn in apart(joined)] == [[*longer, 20], [*shorter, 21], [*longer, 22]]
+
+
+def test_rows_with_nothing_given_stay_alone() -> None:
+    """As windows over texts have them."""
+    rows = rows_of(([1, 2, 3], 0), ([1, 2, 3], 0), ([1, 2, 3, 4], 2))
+    joined = join_beginnings(rows, 6, 100)
+    assert joined.tokens.tolist() == rows.tokens.tolist()
+    assert joined.lengths.tolist() == [3, 3, 4]
+
+
+@pytest.mark.parametrize(("alike", "lengths"), [(4, [7 + 4]), (3, [7, 7])])
+def test_half_of_what_is_given_is_enough(alike: int, lengths: list[int]) -> None:
+    """Of six tokens three, besides the last that is the same, with which the branches begin."""
+    given = [1, 2, 3, 4, 5, 6]
+    rows = rows_of(([*given, 20], 6), ([*given[:alike], *[9] * (6 - alike), 21], 6))
+    assert join_beginnings(rows, 6, 100).lengths.tolist() == lengths
+
+
+def test_half_of_the_longest_that_is_given_counts() -> None:
+    """The third shares four of its six tokens, but less than half of the first one's ten."""
+    first = list(range(1, 11))
+    rows = rows_of(([*first, 20], 10), ([*first[:7], 15, 21], 8), ([*first[:5], 16, 22], 6))
+    assert join_beginnings(rows, 6, 100).lengths.tolist() == [11 + 3, 7]

@@ -222,7 +222,7 @@ def test_a_recipe_is_a_name_or_a_file(file: Any) -> None:
         ("training.lr=3e-4", "training.lr", 3e-4),
         ("training.max_epochs=2", "training.max_epochs", 2),
         ("training.int8=false", "training.int8", False),
-        ("data.valid=", "data.valid", ""),
+        ("data.valid=", "data.valid", None),
         ("data.valid=null", "data.valid", None),
         ("sampling.stop=['\n', 问:]", "sampling.stop", None),
         ("tokenizer.path=a=b", "tokenizer.path", "a=b"),

@@ -256,3 +256,13 @@ def test_a_row_takes_few_bytes(bpe: Tokenizer) -> None:
 
 def test_an_unknown_character_in_a_question_is_one_token(char: Tokenizer) -> None:
     assert len(encode_prompt("\U0010ffff", char, TEACHER, 100)) == len(encode_prompt("注", char, TEACHER, 100))
+
+
+@given(text=words, seq_len=st.integers(2, 12), stride=st.integers(1, 12))
+def test_the_first_window_that_reaches_the_end_is_the_last(
+    bpe: Tokenizer, text: str, seq_len: int, stride: int
+) -> None:
+    dataset = build_dataset([Record(text=text * 3)], bpe, PLAIN, seq_len, stride)
+    at_the_end = [row(dataset, i)[0][-1] == bpe.eos for i in range(len(dataset))]
+    assert at_the_end.count(True) <= 1
+    assert True not in at_the_end[:-1]

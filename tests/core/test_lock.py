@@ -107,3 +107,15 @@ def test_a_lock_that_does_not_name_its_holder_still_holds(tmp_path: Path, text: 
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(RunError, match=r"process \? on \?"):
             FolderLock(path).acquire()
+
+
+def test_one_that_is_held_already_is_acquired_anew(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path / "lock")
+    lock.acquire()
+    lock.acquire()
+    lock.path.unlink()
+    lock.acquire()
+    assert lock.path.is_file()
+    assert FolderLock(lock.path).is_held()
+    lock.release()
+    assert not FolderLock(lock.path).is_held()

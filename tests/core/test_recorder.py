@@ -179,3 +179,16 @@ def test_a_record_is_closed_while_it_is_replaced(run: Run, monkeypatch: pytest.M
         recorder.forget_after(1)
         recorder.write(step(2))
     assert kinds(run) == [("step", 1), ("step", 2)]
+
+
+def test_a_file_that_takes_a_few_bytes_at_a_time_gets_all_of_them(run: Run) -> None:
+    class Narrow:
+        def write(self, data: bytes) -> int:
+            return int(real.write(data[:10]))
+
+    with Recorder(run) as recorder:
+        real = recorder._lines._file
+        recorder._lines._file = Narrow()  # type: ignore[assignment]
+        recorder.write(step(1))
+        assert kinds(run) == [("step", 1)]
+        recorder._lines._file = real

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core import records
 from core.errors import DataError
-from core.records import Record, Turn, bundled_file, find_data, read_records
+from core.records import Record, RowsOfFile, Turn, bundled_file, find_data, read_records
 
 WriteRows = Callable[..., Path]
 
@@ -188,7 +190,7 @@ def test_a_row_that_cannot_be_used_names_file_and_line(tmp_path: Path, line: str
 @pytest.mark.parametrize("data", [b'{"prompt": "\xff"}', '{"prompt": "中"}'.encode("gbk")])
 def test_a_row_that_is_not_utf8_names_file_and_line(tmp_path: Path, data: bytes) -> None:
     path = write(tmp_path, GOOD.encode() + data)
-    assert refusal(path) == f"{path}:2: not UTF-8 text"
+    assert refusal(path) == f"{path}:2: not UTF-8 text; save the file as UTF-8 (not GBK, say)"
 
 
 def test_rows_before_a_broken_one_are_given(tmp_path: Path) -> None:
@@ -306,3 +308,43 @@ def test_what_is_nowhere_is_a_data_error(name: str) -> None:
 def test_what_is_nowhere_is_named_as_it_was_asked_for(name: str) -> None:
     with pytest.raises(DataError, match=f"^{name}: no such file here and none bundled"):
         find_data(name)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        r'{"prompt": "a\ud800", "completion": "b\udfff"}',
+        r'{"instruction": "a\ud800", "output": "b\udfff", "input": "c\ud800"}',
+        r'{"messages": [{"role": "user", "content": "a\ud800"}, {"role": "assistant", "content": "b\udfff"}]}',
+        r'{"text": "a\ud800"}',
+        r'"a\ud800"',
+    ],
+)
+def test_half_a_character_becomes_a_replacement(tmp_path: Path, row: str) -> None:
+    """Which JSON can write, and no tokenizer takes."""
+    (record,) = read(write(tmp_path, row))
+    for text in (record.prompt, record.completion, *(turn.context for turn in record.turns)):
+        assert text.encode("utf-8").decode("utf-8") == text
+    assert "\ufffd" in record.completion
+
+
+def test_rows_that_differ_in_the_system_message_alone_are_two() -> None:
+    turns = (Turn("a", "b"),)
+    assert Record(turns, system="s").key() != Record(turns, system="t").key() != Record(turns).key()
+    assert Record(turns, fact="f", kind="k", where="x:1").key() == Record(turns).key()
+
+
+def test_rows_of_a_file_that_was_edited_to_the_same_length_are_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"text": "a"}\n')
+    os.utime(path, (1e9, 1e9))
+    rows = RowsOfFile(path, np.asarray([0]), np.asarray([1]))
+    assert rows[0].text == "a"
+    path.write_bytes(b'{"text": "b"}\n')
+    with pytest.raises(DataError, match="has changed since it was read"):
+        rows[0]
+    other = write(tmp_path, '{"text": "c"}\n', "other.jsonl")
+    rows = RowsOfFile(path, np.asarray([0]), np.asarray([1]))
+    os.utime(other, ns=(path.stat().st_mtime_ns,) * 2)
+    os.replace(other, path)
+    with pytest.raises(DataError, match="has changed since it was read"):
+        rows[0]

@@ -42,6 +42,15 @@ def test_the_defaults_are_within_their_bounds() -> None:
             assert setting.default in setting.choices, key
 
 
+def test_nothing_written_is_empty_where_a_setting_may_be() -> None:
+    assert DataConfig.model_validate({"valid": "", "start_context": ""}).valid is None
+    assert SamplingConfig.model_validate({"top_k": ""}).top_k is None
+    with pytest.raises(ValidationError):
+        DataConfig.model_validate({"train": ""})
+    with pytest.raises(ValidationError):
+        SamplingConfig.model_validate({"temperature": ""})
+
+
 def test_what_may_change_during_a_run() -> None:
     assert {key for key, setting in settings().items() if setting.live} == {
         "training.lr", "training.min_lr", "training.max_steps", "training.max_minutes",

@@ -155,7 +155,7 @@ def test_text_that_is_not_utf8_names_the_line(tmp_path: Path, mark: bytes, data:
     path.write_bytes(mark + data)
     with pytest.raises(UserError) as caught:
         read_text(path, limit=100)
-    assert str(caught.value) == f"{path}:{line}: not UTF-8 text"
+    assert str(caught.value) == f"{path}:{line}: not UTF-8 text; save the file as UTF-8 (not GBK, say)"
 
 
 @pytest.mark.parametrize(
@@ -421,3 +421,21 @@ def test_what_a_killed_process_left_goes_after_a_day(tmp_path: Path) -> None:
     with atomic_folder(tmp_path / "run") as folder:
         (folder / "file").touch()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".run.2-2.tmp", ".runner.1-1.tmp", "run"]
+
+
+def test_two_threads_may_write_the_same_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    with atomic_file(path) as file:
+        file.write(b"one")
+        assert within(60, lambda: write_text(path, "other")) is None
+        assert path.read_bytes() == b"other"
+    assert path.read_bytes() == b"one"
+    assert names(tmp_path) == ["f"]
+
+
+def test_through_a_link_somebody_else_writes_its_target(tmp_path: Path) -> None:
+    (tmp_path / "f").symlink_to("target")
+    with atomic_path(tmp_path / "f") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "f").is_symlink()
+    assert (tmp_path / "target").read_text() == "new"

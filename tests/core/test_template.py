@@ -121,3 +121,38 @@ def test_a_prompt_in_use_is_the_one_trained_on(
     assert template.prompt_segments(typed, tuple(history), system) == trained[:-1]
     assert [segment.learn for segment in trained] == [False, True] * (len(history) + 1)
     assert [segment.text for segment in trained if segment.learn] == [t.completion for t in (*history, turn)]
+
+
+def test_what_an_input_looked_like_makes_no_difference() -> None:
+    plain, typed = Turn("a", "b", "1\n2"), Turn("a", "b", " \r\n1\r\n2\r\n")
+    for template in TEMPLATES.values():
+        assert template.prompt_segments(typed) == template.prompt_segments(plain)
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "closed"),
+    [
+        ("seed", "系统:S\n用户:a|\n助手:|b|\n用户:c|\n助手:|d", True),
+        ("alpaca", f"S\n{HEAD}a|\n\n### Response:\n|b|\n\n{HEAD}c|\n\n### Response:\n|d", False),
+        ("plain", "S\na||b|\nc||d", False),
+    ],
+)
+def test_a_conversation_of_the_other_templates_word_for_word(name: str, row: str, closed: bool) -> None:
+    """``|`` stands around what the model goes on from and around each answer."""
+    record = Record(turns=(Turn("a", "b"), Turn("c", "d")), system="S")
+    first, ahead, one, again, once_more, two = row.split("|")
+    assert TEMPLATES[name].segments(record) == [
+        Segment(first + ahead, learn=False, closed=closed),
+        Segment(one, learn=True),
+        Segment(again + once_more, learn=False, closed=closed),
+        Segment(two, learn=True),
+    ]
+
+
+def test_what_else_a_template_says() -> None:
+    assert {name: (t.bos, t.endless, t.answer_label) for name, t in TEMPLATES.items()} == {
+        "teacher": (True, False, "回答:"),
+        "seed": (True, False, "回答:"),
+        "alpaca": (False, False, "### Response:"),
+        "plain": (False, True, ""),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -161,3 +162,72 @@ def test_the_cache_may_be_thrown_away(desk: Desk) -> None:
     desk.prepare()
     shutil.rmtree(desk.cache)
     assert not desk.from_cache()
+
+
+def test_the_latest_used_ones_are_kept(desk: Desk) -> None:
+    sizes = range(262, 262 + 2 * token_cache.MOST, 2)
+    for age, size in enumerate(sizes):
+        desk.prepare({"tokenizer.vocab_size": size})
+        newest = max(desk.folders(), key=lambda folder: folder.stat().st_mtime)
+        os.utime(newest, (1e9 + age, 1e9 + age))
+    assert desk.from_cache({"tokenizer.vocab_size": sizes[0]}), "the oldest, but used again"
+    desk.prepare({"tokenizer.vocab_size": 280})
+    assert desk.from_cache({"tokenizer.vocab_size": sizes[0]})
+    assert not desk.from_cache({"tokenizer.vocab_size": sizes[1]})
+
+
+def test_another_version_of_the_program_is_another_cache(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.prepare()
+    with monkeypatch.context() as patch:
+        patch.setattr(token_cache.machine, "code_version", lambda: {"sha256": "another"})
+        assert not desk.from_cache()
+    with monkeypatch.context() as patch:
+        patch.setattr(token_cache.tokenizers, "__version__", "0.0")
+        assert not desk.from_cache()
+    assert desk.from_cache()
+
+
+def test_a_file_of_another_name_is_another_cache(desk: Desk) -> None:
+    """The report names it."""
+    desk.prepare()
+    desk.train = desk.train.rename(desk.train.with_name("other.jsonl"))
+    _events, prepared = desk.prepare()
+    assert prepared.report["train_file"] == "other.jsonl"
+
+
+def test_lines_are_found_in_large_files_too(tmp_path: Path) -> None:
+    """Which are read a piece of 4 MiB at a time."""
+    path, size = tmp_path / "rows.jsonl", 1 << 22
+    path.write_bytes(b"x" * size + b"\n" + b"y" * size + b"\nz\n")
+    assert token_cache.line_offsets(path).tolist() == [0, size + 1, 2 * size + 2, 2 * size + 4]
+
+
+def test_rows_that_could_not_be_found_again_are_not_kept(desk: Desk) -> None:
+    array = desk.valid.with_name("rows.json")
+    array.write_text("[" + ",".join(desk.valid.read_text("utf-8").splitlines()) + "]", encoding="utf-8")
+    desk.prepare({"data.valid": str(array)})
+    text = desk.valid.with_name("text.txt")
+    text.write_text("一段文字。" * 20, encoding="utf-8")
+    desk.prepare({"data.valid": str(text)})
+    assert desk.folders() == []
+
+
+def test_a_vocabulary_of_a_file_of_its_own_is_read_each_time(desk: Desk) -> None:
+    """The file's name says nothing about what is in it."""
+    _events, prepared = desk.prepare()
+    file = desk.train.with_name("tokenizer.json")
+    file.write_text(prepared.tokenizer.to_json(), encoding="utf-8")
+    before = desk.folders()
+    desk.prepare({"tokenizer.path": str(file)})
+    assert desk.folders() == before
+
+
+def test_with_test_rows_nothing_is_kept(desk: Desk) -> None:
+    """Those are not among what is: the second start would ask none of them."""
+    changes = {"data.valid": None, "data.valid_fraction": 0.1, "data.test_fraction": 0.2}
+    for _start in range(2):
+        _events, prepared = desk.prepare(changes)
+        assert len(prepared.test_records) == 6
+    _events, prepared = desk.prepare({"data.test_fraction": 0.2})
+    assert prepared.test_records
+    assert desk.folders() == []

@@ -39,6 +39,7 @@ def test_ask_as_json(gpt_tui: Cli, trained: Path) -> None:
     assert all(0.3 < token["p"] <= 1.0 for token in found["tokens"])
     assert found["tokens_per_second"] > 0
     assert found["prompt_tokens"] > 5
+    assert found["cut_tokens"] == 0
     assert 0 < found["first_token_seconds"] < 60
     assert 5 < len(found["tokens"]) < 40
 

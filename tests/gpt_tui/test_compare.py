@@ -82,6 +82,9 @@ def test_the_verdict_keeps_silent_about_what_it_does_not_know() -> None:
     failed = pair("a", "a")
     failed.sides[1].exchange.error = "damaged"
     assert verdict(failed) == ""
+    stopped = pair("a", "a")
+    stopped.sides[1].exchange.reason = "user"
+    assert verdict(stopped) == ""
 
 
 # -- on the screen ----------------------------------------------------------------------------------------------

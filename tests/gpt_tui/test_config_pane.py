@@ -400,6 +400,10 @@ def test_saving_keeps_comments_and_order(tmp_path: Path) -> None:
         await pilot.press("9", "9", "9", "ctrl+s")  # wrong: saved as it was
         await until(pilot, lambda: "n_layer: 4" in file.read_text())
         await until(pilot, lambda: "not saved, because" in told(app))
+        app.clear_notifications()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "not saved, because" in told(app))
+        assert "says this already" not in told(app), "it does not say what stands in the form"
         file.write_text("a: [")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "not valid YAML" in told(app))

@@ -220,6 +220,10 @@ def test_stop_strings_survive_editing(stop: str) -> None:
     assert "\x1b" not in stop_label(stop)
 
 
+def test_a_stop_string_is_visible() -> None:
+    assert [stop_label(stop) for stop in ("  ", "\n", " a", "\u3000")] == ["␣␣", "⏎", " a", "␣"]
+
+
 def test_stop_strings_as_typed() -> None:
     assert stop_from_edit(r"\n\n") == "\n\n"
     assert stop_from_edit("⏎") == "\n"

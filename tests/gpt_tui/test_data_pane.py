@@ -310,7 +310,8 @@ def test_of_a_large_file_only_the_first_part_is_read(tmp_path: Path, monkeypatch
     view = gather(config)
     assert view.train is not None
     assert len(view.train) == 10
-    assert any("only its first part" in text for text in texts(view, "!"))
+    assert texts(view, "!")[0].startswith("a large file: only its first part"), "before what is not true of all of it"
+    assert view.partly
     book = tmp_path / "book.txt"
     book.write_text("水" * 1000, encoding="utf-8")
     view = gather(config.update({"data.train": str(book)}))
@@ -459,6 +460,37 @@ def test_search_jump_and_all_rows_again(tmp_path: Path) -> None:
     drive(corpus_of(tmp_path), act)
 
 
+def test_of_a_large_file_the_pages_say_that_they_are_its_first_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gpt_tui.widgets.report_data.MAX_BYTES", 100)
+    monkeypatch.setattr("gpt_tui.widgets.report_data.MAX_ROWS", 10)
+
+    async def act(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("w")
+        await settle(app, pilot)
+        assert "of the first 10" in str(app.query_one("#rows-place", Static).content)
+        app.query_one("#rows-search", Input).value = "第30个"
+        await asyncio.sleep(0.4)
+        await settle(app, pilot)
+        assert "more of this large file was not read" in app.text()
+
+    drive(corpus_of(tmp_path), act)
+
+
+def test_the_pages_say_why_there_are_no_rows(tmp_path: Path) -> None:
+    config = corpus_of(tmp_path)
+    Path(config.data.train).write_bytes(b"{\n")
+
+    async def act(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("w")
+        await settle(app, pilot)
+        assert "not valid JSON" in app.text()
+        assert str(app.query_one("#data-file", Static).content).startswith("✗ train.jsonl:1: not")
+
+    drive(config, act)
+
+
 def test_cut_rows_only_and_the_part_to_evaluate_on(tmp_path: Path) -> None:
     config = corpus_of(tmp_path)
     with open(config.data.train, "a", encoding="utf-8") as file:
@@ -546,7 +578,7 @@ def test_a_failure_is_shown_in_place_of_the_page(tmp_path: Path) -> None:
         assert "[red]gone\\x1b" in unbroken(app.text())
         await pilot.press("w", "n", "p", "home", "end", "c", "v", "i")
         await settle(app, pilot)
-        assert "no rows to show" in app.text()
+        assert "nosuchfile" in unbroken(app.text())
         await pilot.press("t")
         assert "no tokenizer yet" in app.text()
         await pilot.press("escape")

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import Log, Static
 
 from core.errors import DataError
-from core.events import Finished, State
+from core.events import Finished, Saved, State
 from core.lock import FolderLock
 from core.text import cell_width
 from gpt_tui.app import GptApp
@@ -153,6 +153,23 @@ def test_after_a_look_at_a_run_that_has_ended_a_training_can_be_started(tmp_path
         assert pane.check_action("start", ()) is None, "one is running"
         app.desk.session.stop()
         app.desk.session.join(5.0)
+
+    play(make_desk(tmp_path), scene)
+
+
+def test_a_run_that_was_stopped_elsewhere_can_be_gone_on_with_while_it_is_looked_at(tmp_path: Path) -> None:
+    run = tmp_path / "hers"
+    (run / "checkpoints" / "step-00000003").mkdir(parents=True)
+    events = (State("training", 0), Saved(3, str(run / "checkpoints" / "step-00000003")), Finished("SIGTERM", 3, 2.0))
+    (run / "metrics.jsonl").write_text("".join(json.dumps(e.to_json()) + "\n" for e in events), encoding="utf-8")
+
+    async def scene(app: GptApp, pilot: Pilot[Any]) -> None:
+        app.on_watch_run(WatchRun(run))
+        pane = app.main.panes["train"]
+        await until(pilot, lambda: app.desk.snapshot().state == "done" and not app.desk.snapshot().live)
+        app.tick()
+        assert "stopped" in screen_text(app)
+        assert pane.check_action("resume", ()) is True
 
     play(make_desk(tmp_path), scene)
 

@@ -583,3 +583,35 @@ def test_mending_deletes_what_a_killed_writer_left_and_gives_names_back(tmp_path
         (tmp_path / name).mkdir()
     checkpoint.mend(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "last"]
+
+
+def test_mending_leaves_the_new_one_where_only_the_old_was_not_yet_deleted(tmp_path: Path) -> None:
+    """Killed after the second rename: both are whole, and the newer one has its name already."""
+    folder = write(tmp_path / "best", 2.0)
+    write(tmp_path / "other", 1.0).rename(tmp_path / ".best.old")
+    checkpoint.mend(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+    assert value_of(folder) == 2.0
+
+
+def test_a_checkpoint_cut_short_between_two_renames_is_listed_and_found(many: Path) -> None:
+    step_folder(many, 100).rename(many / ".step-00000100.old")
+    names = [path.name for path in step_checkpoints(many)]
+    assert names == [".step-00000100.old", "step-00000020", "step-00000003"]
+    assert newest(many) == (many / ".step-00000100.old", [])
+    assert resolve(many, "step-00000100") == many / ".step-00000100.old"
+
+
+def test_a_kill_while_old_ones_are_deleted_leaves_none_that_looks_damaged(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        raise Crash
+
+    monkeypatch.setattr(checkpoint, "remove_tree", killed)
+    with pytest.raises(Crash):
+        prune(many, 1)
+    for folder in step_checkpoints(many):
+        verify(folder)
+    assert newest(many) == (step_folder(many, 100), [])

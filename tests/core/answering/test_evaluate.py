@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from core import evaluate
 from core.dataset import build_dataset
-from core.evaluate import Graded, ask_all, evaluate_loss, grade, questions_of, summary, summary_by_kind, wilson
+from core.evaluate import Graded, ask_all, evaluate_loss, grade, questions_of, summary, summary_by_kind, told, wilson
+from core.events import Progress
 from core.generate import Answer, generate
 from core.model import GPT
 from core.records import Record, Turn
@@ -22,6 +23,8 @@ from core.runs import LoadedModel
 from core.schema import SamplingConfig
 from core.template import TEMPLATES
 from core.tokenizer import Tokenizer
+
+from ..drained import drained
 
 Make = Callable[..., GPT]
 
@@ -237,3 +240,19 @@ def test_loss_of_a_few_batches(random_model: GPT, words: Tokenizer, monkeypatch:
     assert evaluate_loss(random_model, dataset, words.pad, "cpu", max_batches=1) == pytest.approx(wanted)
     assert evaluate_loss(random_model, dataset, words.pad, "cpu") != pytest.approx(wanted)
     assert math.isnan(evaluate_loss(random_model, dataset, words.pad, "cpu", max_batches=0))
+
+
+@pytest.mark.parametrize(("total", "before"), [(3, 0), (101, 0), (1000, 0), (1000, 400), (1007, 0)])
+def test_progress_is_told_at_most_once_for_two_percent_and_at_the_end(total: int, before: int) -> None:
+    def asking() -> Generator[int, None, str]:
+        yield from range(1, total - before + 1)
+        return "answers"
+
+    found, answers = drained(told(asking(), "verifying", total, 7, before))
+    assert answers == "answers"
+    assert all(isinstance(event, Progress) for event in found)
+    done = [event.done for event in found if isinstance(event, Progress)]
+    assert done == sorted(set(done))
+    assert (done[-1], found[-1]) == (total, Progress("verifying", total, total, 7))
+    share = (total - before) / total
+    assert min(45, total) * share <= len(done) <= max(3, 52 * share)

@@ -531,6 +531,26 @@ def test_long_prompts_lose_their_oldest_part(
     assert words.decode(prompts[0]).endswith("问题？\n助手:")
 
 
+@pytest.mark.parametrize(
+    ("question", "earlier"), [("新的问题？", 0), ("新的问题？", 40), ("旧" * 50, 0), ("旧" * 50, 40)]
+)
+def test_it_is_told_what_of_a_question_was_not_read(
+    make_model: Make,
+    words: Tokenizer,
+    loaded: Callable[..., LoadedModel],
+    prompts: Prompts,
+    question: str,
+    earlier: int,
+) -> None:
+    model = loaded(make_model(words.vocab_size, seq_len=32), words, max_new_tokens=10)
+    history = (Turn("早" * earlier, "好"),) if earlier else ()
+    *_, end = generate(model, question, history=history)
+    assert isinstance(end, Answer)
+    whole = 1 + len(words.encode(f"用户:{question}\n助手:"))
+    assert len(prompts[0]) <= 22
+    assert end.cut_tokens == max(0, whole - 22), "an earlier question that is left out is none that was not read"
+
+
 def test_history_and_context_stand_before_the_question(
     make_model: Make, words: Tokenizer, loaded: Callable[..., LoadedModel], prompts: Prompts
 ) -> None:

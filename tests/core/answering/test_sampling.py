@@ -204,3 +204,16 @@ def test_the_same_generator_state_draws_the_same() -> None:
 def test_a_nucleus_of_next_to_nothing_is_the_likeliest_token() -> None:
     kept = keep_top_p(torch.tensor([0.1, 2.0, 1.0]), 3e-157)
     assert kept.isfinite().tolist() == [False, True, False]
+
+
+def test_the_nucleus_that_reaches_p_exactly_is_enough() -> None:
+    kept = keep_top_p(torch.zeros(4), 0.5).isfinite()
+    assert int(kept.sum()) == 2
+
+
+def test_low_temperatures_differ() -> None:
+    """exp(0.1 / 0.02): 1 draw in 150 is not the likeliest; at 0.1 it would be every fourth."""
+    logits, draws = torch.tensor([1.0, 0.9]), generator()
+    settings = config(temperature=0.02)
+    drawn = [choose(logits, NONE, settings, draws) for _ in range(300)]
+    assert 0 < sum(drawn) < 15

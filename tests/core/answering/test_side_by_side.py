@@ -102,3 +102,14 @@ def test_batches_answer_the_same_side_by_side(
     assert dict(answer_batch(model, words, prompts, config, batch_size=4)) == alone
     assert sorted(alone) == list(range(30))
     assert len(set(alone.values())) > 5
+
+
+def test_two_threads_are_enough_for_two(threads: Callable[[int], None]) -> None:
+    threads(WORKERS)
+    both = threading.Barrier(WORKERS, timeout=20)
+
+    def work(_number: int) -> int:
+        both.wait()  # comes back only when another one is being computed too
+        return torch.get_num_threads()
+
+    assert list(side_by_side(work, range(4))) == [1] * 4

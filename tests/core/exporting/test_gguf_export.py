@@ -305,3 +305,26 @@ def test_llama_cpp_cuts_text_the_same(make_run: MakeRun, tmp_path: Path, pieces:
     texts += ["  ".join(pair) for pair in zip(texts[:500], reversed(texts), strict=False)]
     for text in texts:
         assert theirs.tokenize(text.encode(), add_bos=False, special=False) == ours.encode(text), text
+
+
+def test_a_file_that_could_not_be_written_leaves_the_old_one(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_writer: Any, **_more: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    run, loaded = make_run()
+    (tmp_path / "a.gguf").write_bytes(b"mine")
+    monkeypatch.setattr(gguf.GGUFWriter, "write_tensors_to_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        export_gguf(run, loaded, tmp_path / "a.gguf", "f16", force=True)
+    assert (tmp_path / "a.gguf").read_bytes() == b"mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gguf", "runs"]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_version_of_the_blocks_stands_where_there_are_blocks(make_run: MakeRun, tmp_path: Path, kind: str) -> None:
+    run, loaded = make_run()
+    export_gguf(run, loaded, tmp_path / "a.gguf", kind)
+    fields = gguf.GGUFReader(tmp_path / "a.gguf").fields
+    assert ("general.quantization_version" in fields) == (kind == "q8_0")

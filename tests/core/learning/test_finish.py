@@ -187,7 +187,7 @@ def test_how_far_the_questions_have_come(lab: Lab) -> None:
     total = sum(part["total"] for part in verified.parts.values())
     told = [(e.task, e.done, e.total) for e in lab.of(Progress, events)]
     pairs = 2 * len(lab.VALID)
-    assert told == [("comparing", n, pairs) for n in range(1, pairs + 1)] + [
+    assert told == [("reading", 0, 0)] + [("comparing", n, pairs) for n in range(1, pairs + 1)] + [
         ("verifying", n, total) for n in range(1, total + 1)
     ]
 

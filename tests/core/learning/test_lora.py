@@ -18,7 +18,7 @@ from core.events import Eval, Notice, Saved
 from core.lora import LoraLinear, add_lora
 from core.model import GPT
 from core.runs import load_model
-from core.schema import LORA_TARGETS, LoraConfig
+from core.schema import LORA_TARGETS, LoraConfig, ModelConfig
 from core.training.saving import state_of
 from core.tuning import limit_training
 
@@ -169,3 +169,9 @@ def test_wrong_settings_are_one_line(changes: dict[str, Any], part: str) -> None
     with pytest.raises(ConfigError) as caught:
         Config().update(changes)
     assert part in str(caught.value)
+
+
+def test_a_target_named_twice_gets_its_factors_once() -> None:
+    model = GPT(ModelConfig(n_layer=1, n_head=2, n_embd=8, seq_len=8), 30)
+    add_lora(model.blocks, LoraConfig(rank=2, targets=["qkv", "qkv"]), 0)  # type: ignore[arg-type]
+    assert len(lora.factors(dict(model.named_parameters()))) == 2

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.model import GPT
-from core.muon import LIKE_ADAMW, Muon, orthogonal
+from core.muon import LIKE_ADAMW, MOMENTUM, Muon, orthogonal
 from core.optim import EMBEDDING_RATE, Optimizer
 from core.schema import ModelConfig, TrainingConfig
 
@@ -131,3 +131,33 @@ def test_embeddings_learn_faster_beside_muon() -> None:
         optimizer.step(0.001)
         moved[kind] = optimizer.weights()["embed.weight"] - before
     torch.testing.assert_close(moved["muon"], moved["adamw"] * EMBEDDING_RATE)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(16, 64), (64, 16), (48, 48)])
+def test_an_update_is_as_long_whatever_the_shape(rows: int, columns: int) -> None:
+    muon = Muon([("blocks.0.mlp.down.weight", 0, torch.Size([rows, columns]))], SMALL, torch.float32)
+    gradient = torch.randn(rows * columns, generator=torch.Generator().manual_seed(8))
+    weights = torch.zeros(rows * columns)
+    muon.update_(weights, gradient, torch.zeros(rows * columns), lr=1.0, decay=0.0)
+    assert float(weights.square().mean().sqrt()) == pytest.approx(LIKE_ADAMW, rel=0.2)
+
+
+def test_the_second_update_has_nesterovs_momentum() -> None:
+    muon = Muon([("blocks.0.mlp.down.weight", 0, torch.Size([32, 32]))], SMALL, torch.float32)
+    generator = torch.Generator().manual_seed(9)
+    first, second = torch.randn(1024, generator=generator), torch.randn(1024, generator=generator)
+    momentum = torch.zeros(1024)
+    muon.update_(torch.zeros(1024), first.clone(), momentum, lr=0.01, decay=0.0)
+    weights = torch.zeros(1024)
+    muon.update_(weights, second.clone(), momentum, lr=0.01, decay=0.0)
+    torch.testing.assert_close(momentum, second + MOMENTUM * first)
+    wanted = orthogonal((second + MOMENTUM * momentum).view(1, 32, 32)).flatten() * (0.01 * LIKE_ADAMW * 32**0.5)
+    torch.testing.assert_close(weights, -wanted)
+
+
+def test_a_gradient_of_zeros_moves_nothing() -> None:
+    """That of LoRA's A is so in the first step, B being zeros."""
+    muon = Muon([("blocks.0.mlp.down.weight", 0, torch.Size([32, 32]))], SMALL, torch.float32)
+    weights = torch.ones(1024)
+    muon.update_(weights, torch.zeros(1024), torch.zeros(1024), lr=0.01, decay=0.0)
+    assert torch.equal(weights, torch.ones(1024))

@@ -340,3 +340,34 @@ def test_schedule_has_no_jump_and_ends_at_the_lowest_rate() -> None:
 
 def test_schedule_without_warm_up_starts_at_the_top() -> None:
     assert learning_rate(0.0, settings(lr=0.5, warmup_ratio=0.0)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("dtype", [FP32, BF16], ids=["fp32", "bf16"])
+def test_what_was_loaded_is_computed_with_at_once(dtype: torch.dtype) -> None:
+    """Also what is frozen; the first step after a resume must see it."""
+
+    def half_frozen(seed: int) -> tuple[GPT, Optimizer]:
+        model = small().init_weights(seed)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_("mlp" in name)
+        return model, Optimizer(model, settings(), dtype)
+
+    model, optimizer = half_frozen(0)
+    update(model, optimizer, 0)
+    resumed, second = half_frozen(1)
+    second.load(optimizer.weights(), optimizer.state())
+    for (name, expected), found in zip(model.named_parameters(), resumed.parameters(), strict=True):
+        assert found.dtype == dtype
+        assert torch.equal(found, expected), name
+
+
+def test_the_count_of_updates_is_the_one_that_was_saved() -> None:
+    """Whatever the optimizer has done before."""
+    model, other = small(), small()
+    optimizer, second = Optimizer(model, settings(), FP32), Optimizer(other, settings(), FP32)
+    for seed in range(3):
+        update(model, optimizer, seed)
+        update(other, second, seed)
+    update(model, optimizer, 3)
+    second.load(optimizer.weights(), optimizer.state())
+    assert [float(second.state()[f"step.{number}"]) for number in range(2)] == [4.0, 4.0]

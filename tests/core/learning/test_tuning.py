@@ -210,3 +210,15 @@ def test_after_bad_steps_it_goes_back_to_the_weights_it_began_with(lab: Lab, mon
     base, after = saved(lab, "base"), saved(lab)
     for name, weight in base.items():
         torch.testing.assert_close(after[name], weight, atol=1e-6, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize("changes", [{"training.trainable_blocks": 1}, {"lora.rank": 2}], ids=["blocks", "LoRA"])
+def test_what_is_frozen_is_that_of_the_model_that_is_tuned(lab: Lab, changes: dict[str, Any]) -> None:
+    lab.train({"training.max_steps": 2}, "base")
+    base = lab.run("base").load().model.state_dict()
+    folder = str(checkpoint.newest(lab.run("base").checkpoints)[0])
+    lab.train({**changes, "training.start_from": folder, "training.max_steps": 1, "training.seed": 9}, "tuned")
+    tuned = lab.run("tuned").load().model.state_dict()
+    for name in ("embed.weight", "blocks.0.norm1.weight", "blocks.0.mlp.down.weight"):
+        assert torch.equal(tuned[name], base[name]), name
+    assert not torch.equal(tuned["blocks.1.attn.qkv.weight"], base["blocks.1.attn.qkv.weight"])
