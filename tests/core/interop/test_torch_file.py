@@ -143,11 +143,16 @@ class View:
         return torch._utils._rebuild_tensor_v2, self.arguments
 
 
+class StoragesApart(pickle.Pickler):
+    """Puts the names of storages into the file, as torch does."""
+
+    def persistent_id(self, item: Any) -> Any:
+        return item.identity if isinstance(item, Storage) else None
+
+
 def pickled(value: Any) -> bytes:
     buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, 2)
-    pickler.persistent_id = lambda item: item.identity if isinstance(item, Storage) else None  # type: ignore[method-assign]
-    pickler.dump(value)
+    StoragesApart(buffer, 2).dump(value)
     return buffer.getvalue()
 
 
