@@ -1,7 +1,7 @@
 """Files to records, with file and line in every error.
 
-Reads JSON Lines, JSON arrays and plain text; rows as prompt/completion, query/answer, Alpaca's
-instruction/input/output, chat messages, or text.
+Reads JSON Lines, JSON arrays, tables (``csv_rows.py``) and plain text; rows as prompt/completion, query/answer,
+Alpaca's instruction/input/output, chat messages, or text.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, overload
 
+from .csv_rows import OFFICE, TABLES, read_table
 from .errors import DataError, Phrase
 from .storage import open_regular, read_json, read_text
 from .text import without_surrogates
@@ -28,7 +29,10 @@ MAX_TEXT = 2_000_000_000  # bytes of a plain text
 MARK = b"\xef\xbb\xbf"  # byte order mark
 
 #: Accepted names of a question and its answer, in this order.
-PAIRS = (("prompt", "completion"), ("query", "answer"), ("question", "answer"))
+PAIRS = (
+    ("prompt", "completion"), ("query", "answer"), ("question", "answer"),
+    ("问题", "答案"), ("问题", "回答"), ("问", "答"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,12 @@ def read_records(path: Path) -> Iterator[Record]:
         if text.strip():
             yield Record(text=without_surrogates(text.replace("\r\n", "\n")), where=f"{path}:1")
         return
+    if suffix in TABLES:
+        for row, where in read_table(path):
+            yield _to_record(row, where)
+        return
+    if suffix in OFFICE:
+        raise DataError("{path}: a {kind} file is not text; save it as .csv (UTF-8)", path=str(path), kind=suffix)
     with open_regular(path, DataError) as file:
         head = file.read(4096).removeprefix(MARK).lstrip()
     if head.startswith(b"["):

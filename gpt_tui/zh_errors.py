@@ -79,6 +79,11 @@ TEXTS = {
     "{name}: no such file here and none bundled under this name": "{name}：没有这个文件，自带数据中也没有这个名称",
     "{where}: the line is longer than {limit} bytes": "{where}：这一行超过 {limit} 字节",
     "{where}: not valid JSON: {problem} at character {column}": "{where}：JSON 有误，第 {column} 个字符处：{problem}",
+    '{where}: {cells} cells, but {names} columns; a cell with a "{delimiter}" in it needs quotes': (
+        "{where}：有 {cells} 个单元格，但只有 {names} 列；含有“{delimiter}”的单元格要用引号括起来"
+    ),
+    "{where}: not a table: {problem}": "{where}：不是表格：{problem}",
+    "{path}: a {kind} file is not text; save it as .csv (UTF-8)": "{path}：{kind} 文件不是文本；请另存为 .csv（UTF-8）",
     "{where}: not UTF-8 text; save the file as UTF-8 (not GBK, say)": (
         "{where}：不是 UTF-8 文本；请把文件另存为 UTF-8 编码（例如它可能是 GBK）"
     ),
