@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,10 @@ from ..lock import FolderLock
 from ..model import GPT
 from ..optim import Optimizer
 from ..prepare import Prepared
+from ..probes import probes_of
 from ..prompt_loss import losses
 from ..runs import Run
+from ..schema import Probe
 from .disk import Disk
 from .pace import Pace
 from .progress import Progress
@@ -98,6 +102,11 @@ class Trainer:
             self.optimizer.step(lr)
             self.updating = False
         return StepResult(loss_sum, supervised, sum(b.real_tokens for b in batches), norm, fault)
+
+    @cached_property
+    def probes(self) -> Sequence[Probe]:
+        """Questions asked after each evaluation."""
+        return probes_of(self.config, self.prepared.valid_records, self.prepared.train_records)
 
     def loss_of(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Sums over a batch, in nats: what is to be minimized, and the loss of its answers."""

@@ -39,8 +39,8 @@ def evaluate(trainer: Trainer) -> Iterator[Event]:
 
 
 def ask_probes(trainer: Trainer) -> Iterator[Event]:
-    """The questions of ``data.probes``, answered together."""
-    probes = trainer.config.data.probes
+    """The questions that are asked after each evaluation, answered together."""
+    probes = trainer.probes
     if not probes:
         return
     prompts = [_prompt(trainer, probe.prompt) for probe in probes]
