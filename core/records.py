@@ -260,7 +260,7 @@ def _kind(value: Any) -> str:
     return "nothing" if value is None else names.get(type(value), "text")
 
 
-def _version(status: os.stat_result) -> tuple[int, int, int]:
+def version_of(status: os.stat_result) -> tuple[int, int, int]:
     """What changes when somebody edits or replaces a file."""
     return status.st_size, status.st_mtime_ns, status.st_ino
 
@@ -278,7 +278,7 @@ class RowsOfFile(Sequence[Record]):
         """``offsets`` and ``lines`` (rows,): where each row's line begins, in bytes, and its number from 1; of the
         file as it is now or, with ``version``, as it was. Reading another one is a ``DataError``."""
         self._path, self._offsets, self._lines = path, offsets, lines
-        self._version = version or _version(os.stat(path))
+        self._version = version or version_of(os.stat(path))
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -301,7 +301,7 @@ class RowsOfFile(Sequence[Record]):
                 yield self._read(file, offset, line)
 
     def _read(self, file: IO[bytes], offset: int, line: int) -> Record:
-        if _version(os.fstat(file.fileno())) != self._version:
+        if version_of(os.fstat(file.fileno())) != self._version:
             raise DataError("{path}: has changed since it was read: its rows are no longer where they were",
                             path=str(self._path))  # fmt: skip
         file.seek(offset)

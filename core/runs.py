@@ -17,6 +17,7 @@ from .config import Config, load_config, to_yaml
 from .errors import CheckpointError, ConfigError, Phrase, RunError
 from .lock import FolderLock
 from .storage import make_private_folder, open_regular, read_json, remove_tree, write_json, write_text
+from .text import first_line
 from .tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def load_model(folder: Path) -> LoadedModel:
             model.load_state_dict(weights)
         step = int(state.get("step", 0))
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as problem:
-        reason = str(problem).splitlines()[0][:160]
+        reason = first_line(problem)
         raise CheckpointError("{path}: does not fit: {reason}", path=str(folder), reason=reason) from None
     size = (folder / "model.safetensors").stat().st_size
     return LoadedModel(model.eval(), tokenizer, config, step, folder, size)

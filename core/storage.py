@@ -189,8 +189,9 @@ ABANDONED = 24 * 3600.0  # seconds without a change after which nobody is fillin
 def _remove_abandoned(folder: Path) -> None:
     """What processes that were killed have left of this folder."""
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
-        if time.time() - left.lstat().st_mtime > ABANDONED:
-            remove_tree(left)
+        with contextlib.suppress(OSError):  # another user's, or gone by now: no reason to write nothing
+            if time.time() - left.lstat().st_mtime > ABANDONED:
+                remove_tree(left)
 
 
 def _put_in_place(temporary: Path, folder: Path) -> None:

@@ -78,3 +78,8 @@ def pad(text: str, cells: int, *, right: bool = False) -> str:
     """``text`` filled with blanks to a width in terminal cells; ``right`` puts them before it."""
     blanks = " " * max(0, cells - sum(map(cell_width, text)))
     return blanks + text if right else text + blanks
+
+
+def first_line(problem: object, most: int = 160) -> str:
+    """The first line of what an exception of another library says, or its name where it says nothing."""
+    return next(iter(str(problem).splitlines()), "")[:most] or type(problem).__name__

@@ -25,7 +25,7 @@ from .config import Config
 from .dataset import Dataset, RowStats
 from .errors import DataError, UserError
 from .events import Event, from_json
-from .records import Record, RowsOfFile, find_data
+from .records import Record, RowsOfFile, find_data, version_of
 from .storage import atomic_folder, file_sha256, make_private_folder, read_json, remove_tree, write_json
 from .tokenizer import Tokenizer
 
@@ -61,6 +61,7 @@ class TokenCache:
         """``tokenizer``: the one given, if its is not to be learnt. Reads and hashes the data files."""
         self._paths = {key: find_data(name) for key in DATA if (name := getattr(config.data, key))}
         self._folder: Path | None = None
+        self._versions = self._versions_now()
         if self._is_worth_it(config, tokenizer):
             self._folder = cache / (PREFIX + self._fingerprint(config, tokenizer))
 
@@ -72,6 +73,12 @@ class TokenCache:
             return self._paths["train"].stat().st_size >= LEAST and all(map(_is_lines, self._paths.values()))
         except OSError:  # whoever reads it says what is wrong
             return False
+
+    def _versions_now(self) -> list[tuple[int, int, int]]:
+        """Empty where a file cannot be found: whoever reads it says so."""
+        with contextlib.suppress(OSError):
+            return [version_of(os.stat(path)) for path in self._paths.values()]
+        return []
 
     def _fingerprint(self, config: Config, tokenizer: Tokenizer | None) -> str:
         depends = {
@@ -122,8 +129,8 @@ class TokenCache:
     def save(self, kept: Kept) -> None:
         """Keep it, where that is worth it. A disk that is full, or not to be written, is no error: the next start
         takes its time."""
-        if self._folder is None:
-            return
+        if self._folder is None or self._versions_now() != self._versions:
+            return  # read after somebody has edited it, it is not what the hash was taken of
         with contextlib.suppress(OSError):
             make_private_folder(self._folder.parent)
             with atomic_folder(self._folder, mode=0o700) as folder:

@@ -22,7 +22,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from .errors import DataError, Phrase
 from .pieces import PieceTable
 from .storage import read_text
-from .text import without_surrogates
+from .text import first_line, without_surrogates
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 GPT2_END = "<|endoftext|>"
@@ -147,7 +147,7 @@ class Tokenizer:
         try:
             inner = tokenizers.Tokenizer.from_str(text)
         except (Exception, RecursionError) as problem:  # the library raises plain Exception for everything
-            said = str(problem).splitlines()[0][:120] if str(problem) else type(problem).__name__
+            said = first_line(problem, 120)
             reason = _no_json(text) or said  # the library counts bytes of a line, and knows no language but one
             raise DataError("{file}: not a tokenizer: {reason}", file=source, reason=reason) from None
         if not isinstance(inner.model, (models.BPE, models.WordLevel)):

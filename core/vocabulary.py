@@ -10,6 +10,7 @@ from tokenizers import decoders, models, pre_tokenizers
 
 from .errors import DataError
 from .storage import read_json, read_text
+from .text import first_line
 from .tokenizer import GPT2_END, MAX_BYTES, Tokenizer
 
 #: Tokens and merges, as Hugging Face and as OpenAI call them.
@@ -67,7 +68,7 @@ def _build(tokens: dict[str, Any], merges: list[tuple[str, str]], source: Path) 
     try:
         inner = tokenizers.Tokenizer(models.BPE(vocab=tokens, merges=merges))
     except Exception as problem:  # the library raises plain Exception for everything
-        reason = str(problem).splitlines()[0][:120] if str(problem) else type(problem).__name__
+        reason = first_line(problem, 120)
         raise DataError("{file}: not a tokenizer: {reason}", file=str(source), reason=reason) from None
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     inner.decoder = decoders.ByteLevel()

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .errors import CheckpointError
 from .storage import MAX_WEIGHTS, read_bytes
+from .text import first_line
 
 DTYPES = {
     torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16",
@@ -65,5 +66,5 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return dict(parse_safetensors(data))
     except (SafetensorError, ValueError, KeyError, RuntimeError) as problem:
-        reason = str(problem).splitlines()[0][:160]
+        reason = first_line(problem)
         raise CheckpointError("{file}: damaged: {reason}", file=str(path), reason=reason) from None

@@ -16,6 +16,7 @@ import yaml
 
 from .errors import ConfigError, Phrase
 from .storage import read_text
+from .text import first_line
 
 KeyPath = tuple[str | int, ...]
 
@@ -114,7 +115,7 @@ def parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[KeyPath, in
         problem = error.problem or error.context or Phrase("not readable")
         raise ConfigError("{file}:{line}: not valid YAML: {problem}", file=source, line=line, problem=problem) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        problem = first_line(error)
         raise ConfigError("{file}: not valid YAML: {problem}", file=source, problem=problem) from None
     if value is None:
         value = {}

@@ -22,6 +22,7 @@ from ..errors import CheckpointError, DataError, Phrase, RunError, UserError
 from ..events import Event, Progress
 from ..runs import Run, load_model, new_run
 from ..storage import atomic_file, atomic_folder, open_regular
+from ..text import first_line
 from .targets import check_file
 
 FORMAT = 1
@@ -139,7 +140,7 @@ def import_bundle(file: Path, runs: Path, name: str | None = None) -> Generator[
             with zipfile.ZipFile(opened) as archive:
                 return (yield from _unpack(archive, file, runs, name))
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OverflowError, ValueError) as problem:
-            reason = str(problem).splitlines()[0][:120] if str(problem) else type(problem).__name__
+            reason = first_line(problem, 120)
             raise DataError("{file}: not a bundle or damaged: {reason}", file=str(file), reason=reason) from None
 
 

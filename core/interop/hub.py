@@ -17,6 +17,7 @@ from ..download import TIMEOUT, reason_of
 from ..errors import CheckpointError, Phrase
 from ..events import Event, Notice, Progress
 from ..storage import make_private_folder
+from ..text import first_line
 
 #: Size, and the model's name on the hub.
 REPOSITORIES = {
@@ -85,7 +86,7 @@ def describe(repository: str, name: str) -> Remote:
     except OfflineModeIsEnabled:
         raise ValueError(Phrase("HF_HUB_OFFLINE is set")) from None
     except HfHubHTTPError as problem:
-        raise ValueError(str(problem).splitlines()[0]) from None
+        raise ValueError(first_line(problem)) from None
     except OSError:
         raise
     except Exception as problem:  # the library's own HTTP client has errors that are no OSError

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from ..storage import open_regular
+from ..text import first_line
 from ..weights_file import DTYPES
 from .tensors import Stored
 
@@ -47,5 +48,5 @@ def _read(path: Path, name: str) -> Tensor:
 
 
 def _damaged(path: Path, problem: Exception) -> CheckpointError:
-    reason = str(problem).splitlines()[0][:160]
+    reason = first_line(problem)
     return CheckpointError("{file}: damaged: {reason}", file=str(path), reason=reason)

@@ -21,6 +21,7 @@ from ..runs import Run
 from ..settings import settings
 from ..sources import cache_folder
 from ..start import Start, load_start
+from ..text import first_line
 from ..tokenizer import Tokenizer
 from .budget import total_steps
 from .progress import Progress
@@ -179,7 +180,7 @@ def restore(trainer: Trainer) -> Iterator[Event]:
     except (KeyError, RuntimeError) as problem:
         if machine.is_out_of_memory(problem):
             raise
-        reason = str(problem).splitlines()[0][:160]
+        reason = first_line(problem)
         raise CheckpointError("{path}: does not fit: {reason}", path=str(folder), reason=reason) from None
     if progress.batch >= trainer.per_epoch():
         progress.next_epoch()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.text import cell_width, pad, printable, shorten, without_surrogates
+from core.text import cell_width, first_line, pad, printable, shorten, without_surrogates
 
 any_text = st.text(st.characters(exclude_categories=()))
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -129,3 +129,10 @@ def test_pad_fills_up_to_the_width(text: str, cells: int, right: bool) -> None:
     padded = pad(text, cells, right=right)
     assert width(padded) == max(cells, width(text))
     assert padded.endswith(text) if right else padded.startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("problem", "line"), [(ValueError("a\nb"), "a"), (ValueError(), "ValueError"), (OSError("x" * 200), "x" * 160)]
+)
+def test_what_another_library_says_in_one_line(problem: Exception, line: str) -> None:
+    assert first_line(problem) == line

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import token_cache
+from core import doctor, token_cache
 from core.config import Config
 from core.errors import DataError
 from core.events import Event, Notice, State
@@ -47,6 +47,19 @@ class Desk:
 def desk(tmp_path: Path, write_rows: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(token_cache, "LEAST", 1)
     return Desk(tmp_path, write_rows)
+
+
+def test_a_file_that_is_edited_while_it_is_prepared_is_not_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = desk.train.read_bytes()
+    load_corpus = doctor.load_corpus
+
+    def edited(config: Config) -> doctor.Corpus:
+        desk.train.write_bytes(before.replace(b"prompt", b"query").replace(b"completion", b"answer"))
+        return load_corpus(config)
+
+    monkeypatch.setattr(doctor, "load_corpus", edited)
+    desk.prepare()
+    assert not desk.folders()
 
 
 def test_a_second_start_has_the_same_from_the_cache(desk: Desk) -> None:
