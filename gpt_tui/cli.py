@@ -11,6 +11,7 @@ import codecs
 import contextlib
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from keyword import iskeyword
@@ -78,6 +79,13 @@ class Parser(argparse.ArgumentParser):
             program=self.prog, message=message, hint=hint) + "\n")  # fmt: skip
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Names with hyphens, of recipes and options, stay whole."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 def _global_options(default: bool) -> Parser:
     """Options that may stand before or after the command. The copy behind it must not overwrite with defaults."""
     parser = Parser(add_help=False)
@@ -113,7 +121,7 @@ def build_parser(command: str | None) -> Parser:
         prog="gpt-tui",
         description=_("Train a small GPT from nothing, in the terminal, and talk to it."),
         epilog=_("examples:") + "\n" + _(EXAMPLES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         parents=[_global_options(default=True)],
         allow_abbrev=False,
     )
@@ -130,13 +138,23 @@ def build_parser(command: str | None) -> Parser:
             help=_(summary),
             description=_(summary[0].upper() + summary[1:] + "."),
             parents=[_global_options(default=False)],
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Help,
             allow_abbrev=False,
         )
         if name == command:
             _module(name).add_arguments(sub)
             parser.command_parser = sub
+            _take_global_options_further(sub)
     return parser
+
+
+def _take_global_options_further(parser: argparse.ArgumentParser) -> None:
+    """``gpt-tui export hf RUN DIR --lang zh``: behind the word after the command too."""
+    for actions in parser._actions:
+        if isinstance(actions, argparse._SubParsersAction):
+            for further in actions.choices.values():
+                for option in _global_options(default=False)._actions:
+                    further._add_action(option)
 
 
 def _module(command: str) -> ModuleType:

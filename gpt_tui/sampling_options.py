@@ -32,10 +32,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint_argument(parser)
 
 
-def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
+def add_checkpoint_argument(parser: argparse.ArgumentParser, *, int8: bool = True) -> None:
     parser.add_argument(
         "--checkpoint",
-        metavar="last|best|int8|PATH",
+        metavar="last|best|int8|PATH" if int8 else "last|best|PATH",
         help=_("which of its checkpoints (default: last)"),
     )
 

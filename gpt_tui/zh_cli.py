@@ -50,6 +50,9 @@ TEXTS = {
     # sampling_options.py
     "which run (default: the newest)": "哪个运行记录（默认：最新的）",
     "which of its checkpoints (default: last)": "其中哪个检查点（默认：last）",
+    "which of its checkpoints alone (default: the newest, best and int8)": (
+        "只要其中哪个检查点（默认：最新的、best 和 int8）"
+    ),
     "{help} (default: as the run has it)": "{help}（默认：同训练设置）",
     "end the answer at this text; may be repeated": "遇到这段文本就结束回答；可重复使用",
     "makes a draw with a temperature repeatable": "使带温度的采样可以重现",
@@ -60,7 +63,7 @@ TEXTS = {
     "one JSON object per answer": "每个回答输出一个 JSON 对象",
     "ask away; an empty line or Ctrl+D ends": "请提问；空行或 Ctrl+D 结束",
     # commands/train.py
-    "what to train; see gpt-tui params --recipe": "训练什么；参见 gpt-tui params --recipe",
+    "what to train: a file of settings, or one of {names}": "{names}，或一个设置文件",
     "settings (default: ./config.yaml if it is there)": "设置文件（默认：./config.yaml，如果有）",
     "change one setting, e.g. training.lr=1e-3; may be repeated": "修改一项设置，如 training.lr=1e-3；可重复使用",
     "train on this file instead of the recipe's": "用这个文件训练，代替配方里的",

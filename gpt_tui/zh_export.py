@@ -18,8 +18,8 @@ TEXTS: dict[str, str] = {
     "the whole run in one file, for gpt-tui import bundle elsewhere": (
         "整个运行打包成一个文件，供别处用 gpt-tui import bundle 导入"
     ),
-    "also what is needed to go on with the training: three times the size": (
-        "连同继续训练所需的优化器状态一起打包：体积为三倍"
+    "also what is needed to go on with the training: up to twice the size": (
+        "连同继续训练所需的优化器状态一起打包：体积最多为两倍"
     ),
     "replace what an export has written there before": "替换那里以前导出的内容",
     "{count} files": "{count} 个文件",

@@ -28,15 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     bundle.add_argument("target", metavar="FILE.zip", type=Path, help=_("the file to write"))
     bundle.add_argument("--with-optimizer", action="store_true",
-                        help=_("also what is needed to go on with the training: three times the size"))  # fmt: skip
+                        help=_("also what is needed to go on with the training: up to twice the size"))  # fmt: skip
 
 
 def _add_kind(actions: Any, name: str, summary: str, export: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(name, help=summary, description=summary)
     parser.add_argument("run", metavar="RUN", help=_("which run"))
-    add_checkpoint_argument(parser)
+    if name == "bundle":
+        which = _("which of its checkpoints alone (default: the newest, best and int8)")
+        parser.add_argument("--checkpoint", metavar="last|best|int8|PATH", help=which)
+    else:
+        add_checkpoint_argument(parser, int8=False)
     parser.add_argument("--force", action="store_true", help=_("replace what an export has written there before"))
-    parser.add_argument("--runs-dir", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser.set_defaults(export=export)
     return parser
 

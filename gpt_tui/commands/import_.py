@@ -31,7 +31,6 @@ def add_kind(actions: Any, name: str, summary: str, start: Start) -> argparse.Ar
     parser: argparse.ArgumentParser = actions.add_parser(name, help=summary, description=summary)
     parser.add_argument("--run", metavar="NAME", help=_("the new run's name (default: made from the source)"))
     parser.add_argument("--json", action="store_true", help=_("the new run as JSON"))
-    parser.add_argument("--runs-dir", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser.set_defaults(start=start)
     return parser
 

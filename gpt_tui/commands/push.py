@@ -14,7 +14,7 @@ from ..sigterm import ended_by_sigterm
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help=_("which run"))
     parser.add_argument("repository", metavar="REPO", help=_("where to: USER/NAME"))
-    add_checkpoint_argument(parser)
+    add_checkpoint_argument(parser, int8=False)
     parser.add_argument(
         "--public", action="store_true", help=_("a new repository is for all to see (default: private)")
     )

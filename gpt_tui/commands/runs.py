@@ -186,7 +186,7 @@ def _show(run: Any, as_json: bool) -> int:
             mark = "✓" if probe.get("exact") else "✗"
             print(printable(f"  {mark} {probe.get('prompt')} → {probe.get('answer')}"))
     test = (report or {}).get("test")
-    if isinstance(test, dict):
+    if isinstance(test, dict) and (run.path / str(test.get("responses"))).is_file():
         path = str(run.path / str(test.get("responses")))
         print(test_line(test.get("total"), path, test.get("exact"), _number(test.get("loss"))))
     print(printable(to_yaml(run.config().to_dict()), keep_newlines=True), end="")

@@ -22,8 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inspect.add_argument("--file", metavar="FILE", type=Path, help=_("a tokenizer.json (default: that of the run)"))
     inspect.add_argument("--run", metavar="RUN", help=_("which run (default: the newest)"))
     inspect.add_argument("--json", action="store_true", help=_("tokens and ids as JSON"))
-    for sub in (build, inspect):
-        sub.add_argument("--runs-dir", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:

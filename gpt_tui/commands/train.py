@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import core
+
 from ..i18n import _
 
 if TYPE_CHECKING:
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", metavar="NAME|FILE", help=_("what to train; see gpt-tui params --recipe"))
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME|FILE",
+        help=_("what to train: a file of settings, or one of {names}").format(names=", ".join(_recipes())),
+    )
     parser.add_argument(
         "--config", metavar="FILE", type=Path, help=_("settings (default: ./config.yaml if it is there)")
     )
@@ -44,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tensorboard", action="store_true",
                         help=_("write event files for TensorBoard into the run"))  # fmt: skip
     parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
+
+
+def _recipes() -> list[str]:
+    """Names of recipes, found without what reads them: ``--help`` is to be quick."""
+    return sorted(path.stem for path in (Path(core.__file__).parent / "recipes").glob("*.yaml"))
 
 
 VERIFY_ROWS = 1000  # asked of each part by --verify where the settings ask none

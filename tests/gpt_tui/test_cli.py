@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from core.config import recipe_names
 from gpt_tui import __version__, cli
 
 Cli = Callable[..., Any]
@@ -128,6 +129,19 @@ def test_global_options_stand_before_or_behind_the_command(gpt_tui: Cli, trained
         assert "tiny" in done.out
         assert "已完成" in done.out
     assert "no runs in" in gpt_tui("--runs-dir", empty, "runs").out
+
+
+def test_global_options_stand_behind_a_second_word_too(gpt_tui: Cli, trained: Path, tmp_path: Path) -> None:
+    behind = ["--runs-dir", str(trained.parent), "--lang", "zh", "--no-ui"]
+    assert gpt_tui("tokenizer", "inspect", "水", *behind).code == 0
+    done = gpt_tui("export", "bundle", "tiny", str(tmp_path / "a.zip"), *behind)
+    assert (done.code, "已写入" in done.out) == (0, True)
+    assert "没有这个文件" in gpt_tui("import", "bundle", str(tmp_path / "none.zip"), "--lang", "zh").err
+
+
+def test_help_names_the_recipes(gpt_tui: Cli) -> None:
+    said = " ".join(gpt_tui("train", "--help").out.split())
+    assert "one of " + ", ".join(recipe_names()) in said
 
 
 def test_the_language_of_the_environment(gpt_tui: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
