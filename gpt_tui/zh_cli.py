@@ -63,7 +63,7 @@ TEXTS = {
     "one JSON object per answer": "每个回答输出一个 JSON 对象",
     "ask away; an empty line or Ctrl+D ends": "请提问；空行或 Ctrl+D 结束",
     # commands/train.py
-    "what to train: a file of settings, or one of {names}": "{names}，或一个设置文件",
+    "what to train: a file of settings, or one of {names}": "{names} 或文件",
     "settings (default: ./config.yaml if it is there)": "设置文件（默认：./config.yaml，如果有）",
     "change one setting, e.g. training.lr=1e-3; may be repeated": "修改一项设置，如 training.lr=1e-3；可重复使用",
     "train on this file instead of the recipe's": "用这个文件训练，代替配方里的",
