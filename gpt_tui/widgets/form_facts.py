@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.config import Config
 from core.machine import usable_cores
 
-from ..estimate_facts import gather, measure_machine
+from ..estimate_facts import MIN_SECONDS, MIN_STEPS, gather, measure_machine
 from ..estimates import Estimate, Facts, estimate, sample_key
 from ..step_cost import Machine
 
@@ -43,10 +43,11 @@ class FactFinder:
     def search(self, config: Config, tell: Callable[[Facts | None], object]) -> Callable[[], None] | None:
         """What a thread should do now, if anything; it hands what it finds to ``tell``, and at last None."""
         measure = self._way_to_measure()
-        new = self._looked_for != sample_key(config)
+        key = (sample_key(config), self._rate_is_on_record())
+        new = self._looked_for != key
         if self._busy or not (new or (measure and self.unknown and self.facts.machine is None and self.facts.sample)):
             return None
-        self._busy, self._looked_for = True, sample_key(config)
+        self._busy, self._looked_for = True, key
         facts, runs = self.facts, self._desk.runs_dir
 
         def work() -> None:
@@ -64,6 +65,11 @@ class FactFinder:
             self._busy = False
         else:
             self.facts = facts
+
+    def _rate_is_on_record(self) -> bool:
+        """Whether the training that goes on has written down how fast it is."""
+        last = self._desk.session.snapshot().last
+        return last is not None and last.step >= MIN_STEPS and last.elapsed >= MIN_SECONDS
 
     def _way_to_measure(self) -> Measure | None:
         if self._desk.session.active:  # it would slow the training down, and measure nothing
