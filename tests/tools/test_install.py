@@ -13,25 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from .loaded import ROOT, tool_named
+
 PIN = "2.13.0"
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gpt_tui_tools_install", ROOT / "tools" / "install.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load()
+tool = tool_named("install")
 
 
 @pytest.fixture(autouse=True)
