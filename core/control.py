@@ -65,6 +65,11 @@ class Control:
         self.stop = reason
         self._running.set()
 
+    def look(self) -> None:
+        """Whoever prepares a training asks now and then. Raises ``Stopped`` where a stop has been asked for."""
+        if self.stop:
+            raise Stopped
+
     def wait_while_paused(self, timeout: float) -> bool:
         """Block for at most ``timeout`` seconds while paused. True once running again."""
         return self._running.wait(timeout)

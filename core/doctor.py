@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from .errors import DataError
 from .records import Record, Turn, find_data, read_records
 from .storage import file_sha256
 from .template import clean_prompt
+
+#: Rows read between two looks at whether they are still wanted: some hundredths of a second.
+LOOK_EVERY = 5_000
 
 
 def row_key(record: Record) -> tuple[Any, ...]:
@@ -55,15 +58,22 @@ def unique_rows(records: Sequence[Record]) -> list[Record]:
     return list(found.values())
 
 
-def load_corpus(config: Config) -> Corpus:
-    """Read the files of a config and apply ``data.duplicates`` and ``data.leaks``. Raises ``DataError``."""
+def load_corpus(config: Config, look: Callable[[], object] = lambda: None) -> Corpus:
+    """Read the files of a config and apply ``data.duplicates`` and ``data.leaks``; ``look`` is called every some
+    thousand rows, and may raise what ends it. Raises ``DataError``."""
     data = config.data
     path = find_data(data.train)
-    train = list(read_records(path))
+    train: list[Record] = []
+    for record in read_records(path):
+        train.append(record)
+        if len(train) % LOOK_EVERY == 0:
+            look()
     if not train:
         raise DataError("{path}: no rows in it", path=str(path))
     corpus = Corpus(train, [], {"train_rows": len(train)}, {path.name: file_fingerprint(path)})
+    look()
     unique = unique_rows(train)
+    look()
     corpus.counts["train_duplicates"] = len(train) - len(unique)
     if data.duplicates == "drop":
         train = unique

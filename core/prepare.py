@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,13 +73,16 @@ def tokenizer_texts(records: Sequence[Record], template: Template) -> Iterator[s
 
 
 def prepare(
-    config: Config, tokenizer: Tokenizer | None = None, cache: Path | None = None
+    config: Config,
+    tokenizer: Tokenizer | None = None,
+    cache: Path | None = None,
+    look: Callable[[], object] = lambda: None,
 ) -> Generator[Event, None, Prepared]:
     """Read and tokenize the data of a config; yields what is worth telling, returns the result.
 
     A given ``tokenizer`` (of a run that goes on) is kept. Data that is made or downloaded is kept in ``cache``
     (default: that of the runs folder), and so are the token rows of a large corpus, from which the next start has
-    them at once. Raises ``DataError`` or ``ConfigError``.
+    them at once. ``look`` is called now and then, and may raise what ends it. Raises ``DataError`` or ``ConfigError``.
     """
     yield State("preparing")
     cache = cache or cache_folder(runs_folder())
@@ -92,8 +95,9 @@ def prepare(
         train, valid, unseen = (kept.rows.get(key, ()) for key in ("train", "valid", "valid_unseen"))
         return Prepared(kept.tokenizer, template, kept.train, kept.valid, train, valid, unseen, [], kept.report)
     notices: list[Event] = []
-    steps = _prepare(config, tokenizer)
+    steps = _prepare(config, tokenizer, look)
     while True:
+        look()
         try:
             event = next(steps)
         except StopIteration as end:
@@ -109,10 +113,12 @@ def prepare(
     return prepared
 
 
-def _prepare(config: Config, tokenizer: Tokenizer | None) -> Generator[Event, None, Prepared]:
+def _prepare(
+    config: Config, tokenizer: Tokenizer | None, look: Callable[[], object]
+) -> Generator[Event, None, Prepared]:
     """``prepare`` from files that are there."""
     yield Progress("reading", 0, 0)
-    corpus = doctor.load_corpus(config)
+    corpus = doctor.load_corpus(config, look)
     yield from _corpus_notices(config, corpus)
     template = TEMPLATES[config.data.template]
     if tokenizer is None:

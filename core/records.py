@@ -33,6 +33,8 @@ PAIRS = (
     ("prompt", "completion"), ("query", "answer"), ("question", "answer"),
     ("问题", "答案"), ("问题", "回答"), ("问", "答"),
 )  # fmt: skip
+#: All names that a row may have.
+KEYS = {name for pair in PAIRS for name in pair} | {"instruction", "input", "output", "text", "fact", "kind"}
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def read_records(path: Path) -> Iterator[Record]:
             yield Record(text=without_surrogates(text.replace("\r\n", "\n")), where=f"{path}:1")
         return
     if suffix in TABLES:
-        for row, where in read_table(path):
+        for row, where in read_table(path, KEYS):
             yield _to_record(row, where)
         return
     if suffix in OFFICE:

@@ -68,10 +68,17 @@ def train(
     try:
         trainer = Trainer(config, run, control, lock)
         with Recorder(run) as recorder, EventFiles(run.path / "tensorboard", config) as event_files:
+            waiting: list[Event] = []
             for event in run_training(trainer, recorder, resume):
-                recorder.write(event)
-                event_files.write(event)
+                waiting.append(event)
+                if trainer.started or not resume:  # what ended before is on record until it really goes on
+                    for told in waiting:
+                        recorder.write(told)
+                        event_files.write(told)
+                    waiting.clear()
                 yield event
+                if not trainer.started:
+                    control.look()
     except Stopped:
         if not existed:
             run.remove()

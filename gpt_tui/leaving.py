@@ -89,6 +89,7 @@ def afterwards(session: Session, leave: Leave) -> int:
         # Before the first step there is nothing to save.
         session.stop(discard=True)
         session.join(2.0)
+        _remove_what_never_began(session)
         _say(_("left without saving: {run}").format(run=printable(snapshot.run)), leave)
         return code
     if leave.what == "save" and snapshot.state == "verifying":
@@ -118,6 +119,17 @@ def afterwards(session: Session, leave: Leave) -> int:
         if end.finished is not None and end.finished.reason in ("user", "SIGINT", "SIGTERM"):
             _say(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=_word(end)), leave)
     return code or got.code
+
+
+def _remove_what_never_began(session: Session) -> None:
+    """A new run that was still being prepared and whose thread goes on until the process ends: its folder."""
+    from core.runs import Run
+
+    snapshot = session.snapshot()
+    if session.active and snapshot.started is None and snapshot.run_path is not None:
+        run = Run(snapshot.run_path)
+        if run.exists() and not run.has_begun():
+            run.remove()
 
 
 class _Stops:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from core.config import Config
 from core.control import Control
 from core.errors import RunError
-from core.events import Event, RolledBack, Saved, Started
+from core.events import Event, Finished, RolledBack, Saved, Started
 
 from .console import LogFile
 from .elsewhere import age_of
@@ -211,7 +211,7 @@ class Session:
             if self._sink is not None:
                 self._sink.back()
             with self._lock:
-                _end(self._history)
+                _end(self._history, control.stop if resume else "")
             self._ended.set()
 
     def _recall(self, run: Run, step: int) -> None:
@@ -230,11 +230,25 @@ class Session:
                     self._history.recall(event)
 
 
-def _end(history: History) -> None:
-    """The thread has ended. What was stopped before the first step has left nothing to look at but the log."""
+def _end(history: History, stopped_again: str) -> None:
+    """The thread has ended. What was stopped before its first step has left nothing to look at but the log;
+    ``stopped_again``: why, where it was to go on, which it still can."""
     history.version += 1
     if history.state in ("done", "failed"):
         return
-    history.state = "done"
-    if history.started is None:
-        history.state, history.run_path, history.run, history.task = "idle", None, "", None
+    history.state, history.task = "done", None
+    if history.started is not None:
+        return
+    folder = _newest(history.run_path) if stopped_again and history.run_path is not None else None
+    if folder is not None:
+        history.step = int(folder.name.removeprefix("step-"))
+        history.saved_before(Saved(history.step, str(folder)), age_of(folder))
+        history.finished = Finished(stopped_again, history.step, 0.0)
+    else:
+        history.state, history.run_path, history.run = "idle", None, ""
+
+
+def _newest(run: Path) -> Path | None:
+    from core.checkpoint import step_checkpoints
+
+    return next((path for path in step_checkpoints(run / "checkpoints") if path.name.startswith("step-")), None)

@@ -44,8 +44,10 @@ def page() -> str:
 
 
 def _shown(value: Any) -> str:
-    if value is None or value in ("", [], ()):
+    if value is None:
         return "empty"
+    if value in ("", [], ()):
+        return "`''`" if value == "" else "`[]`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, (list, tuple)):

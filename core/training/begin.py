@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from .. import checkpoint, machine, tuning
 from ..config import Config
-from ..control import Control, Stopped
 from ..errors import CheckpointError, ConfigError, RunError
 from ..events import Event, Notice, Started
-from ..prepare import Prepared, prepare
+from ..prepare import prepare
+from ..probes import probes_of
 from ..recorder import Recorder
 from ..runs import Run
 from ..settings import settings
@@ -93,8 +93,8 @@ def begin(trainer: Trainer, recorder: Recorder, resume: bool) -> Iterator[Event]
     trained = resume and bool(checkpoint.step_checkpoints(run.checkpoints))
     start = None if trained else load_start(trainer.config, trainer.run.path.parent)
     given = tokenizer or (start.tokenizer if start else None)
-    cache = cache_folder(run.path.parent)
-    trainer.prepared = yield from _unless_stopped(prepare(trainer.config, given, cache), trainer.control)
+    trainer.prepared = yield from prepare(trainer.config, given, cache_folder(run.path.parent), trainer.control.look)
+    trainer.probes = probes_of(trainer.config, trainer.prepared.valid_records, trainer.prepared.train_records)
     machine.give_back_memory()
     if trained:
         yield from restore(trainer)
@@ -110,29 +110,13 @@ def begin(trainer: Trainer, recorder: Recorder, resume: bool) -> Iterator[Event]
     if tokenizer is None:
         vocabulary = trainer.prepared.tokenizer
         yield from trainer.disk.write("tokenizer.json", lambda: run.save_tokenizer(vocabulary), step)
+    trainer.control.look()
     trainer.started = True
     yield started(trainer)
     if begun and trainer.origin:
         yield Notice("beginning with the weights of {run}, {checkpoint} (step {step})", trainer.origin)
     if notice := tuning.tuning_notice(trainer.model, trainer.config):
         yield notice
-
-
-def _unless_stopped(events: Generator[Event, None, Prepared], control: Control) -> Generator[Event, None, Prepared]:
-    """The events of a preparation and what it returns. Raises ``Stopped`` between two of them."""
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as end:
-            found: Prepared = end.value
-            break
-        yield event
-        if control.stop:
-            events.close()
-            raise Stopped
-    if control.stop:
-        raise Stopped
-    return found
 
 
 def take_up(trainer: Trainer, start: Start | None) -> None:

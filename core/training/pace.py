@@ -51,6 +51,10 @@ class Pace:
         self._seconds, self._tokens = 0.0, 0
         return rate
 
+    def restart(self) -> None:
+        """The budget has changed, or steps are made again: what was used of it by now says nothing about the rest."""
+        self._marks.clear()
+
     def eta(self, step: int, elapsed: float, share: float) -> float | None:
         """Seconds left when ``share`` (0..1) of the budget is used, at the rate of the last part of the time since the
         first steps; None before that. To be asked after every step."""

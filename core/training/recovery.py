@@ -90,6 +90,7 @@ def skip_or_go_back(trainer: Trainer, result: StepResult) -> Iterator[Event]:
     # The time is gone, whatever the steps were good for; and the best checkpoint is still the best.
     trainer.progress.elapsed = progress.elapsed
     trainer.progress.best_loss, trainer.progress.best_step = progress.best_loss, progress.best_step
+    trainer.pace.restart()
     yield RolledBack(failed_at, trainer.progress.step, 0.5)
     # Or a kill before the next checkpoint would forget it, and run into the same wall at the same rate.
     yield from save(trainer)

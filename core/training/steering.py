@@ -43,4 +43,6 @@ def apply_updates(trainer: Trainer) -> Iterator[Event]:
         except OSError as problem:
             reason = problem.strerror or str(problem)
             yield Notice("config.yaml not written: {reason}", {"reason": reason}, level="warning")
+        if key.startswith("training.max_"):
+            trainer.pace.restart()
         yield Changed(trainer.progress.step, {key: value})

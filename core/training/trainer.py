@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from ..lock import FolderLock
 from ..model import GPT
 from ..optim import Optimizer
 from ..prepare import Prepared
-from ..probes import probes_of
 from ..prompt_loss import losses
 from ..runs import Run
 from ..schema import Probe
@@ -50,6 +48,8 @@ class Trainer:
         self.dtype_name = machine.choose_dtype(config.training.dtype, self.device)
         self.origin: dict[str, Any] | None = None
         """The checkpoint that the weights came from, where they were not fresh."""
+        self.probes: Sequence[Probe] = config.data.probes
+        """Questions asked after each evaluation."""
         self.sampled_step = 0
         self.updating = False
         """The weights are changing; after an error in the midst of it they are neither old nor new."""
@@ -102,11 +102,6 @@ class Trainer:
             self.optimizer.step(lr)
             self.updating = False
         return StepResult(loss_sum, supervised, sum(b.real_tokens for b in batches), norm, fault)
-
-    @cached_property
-    def probes(self) -> Sequence[Probe]:
-        """Questions asked after each evaluation."""
-        return probes_of(self.config, self.prepared.valid_records, self.prepared.train_records)
 
     def loss_of(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Sums over a batch, in nats: what is to be minimized, and the loss of its answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -217,7 +218,7 @@ class DataPane(Pane):
         rows = {"train": view.train, "valid": view.valid, "valid_unseen": view.unseen}
         found = {name: part for name, part in rows.items() if part is not None}
         if found or not view.problem:
-            self.query_one(RowPages).show(found, partly=view.partly)
+            self.query_one(RowPages).show(found)
         else:
             self.query_one(RowPages).wait(f"✗ {view.problem}")
         self.query_one(TryTokenizer).show(view.tokenizer)
@@ -228,9 +229,7 @@ class DataPane(Pane):
         view = self._view
         line = self.query_one("#data-file", Static)
         text = summary_text(view) if view else ""
-        for word in text.split():  # of a path that is in the way of what is wrong with it, the end
-            if "/" in word:
-                text = text.replace(word, word.rpartition("/")[2])
+        text = re.sub(r"^✗ /[^:：]*/", "✗ ", text)  # the folders are in the way of what is wrong with the file
         line.update(Content(shorten(text, max(1, line.size.width or 30))))
 
     async def retranslate(self) -> None:

@@ -117,6 +117,7 @@ class Recipes:
         """Write a new recipe and go on from it; says what was done."""
         config = self.state.draft.config.update({"recipe": wish.name, "description": wish.description})
         save_recipe(wish.path, config, replace=wish.replace)
+        self.written = True
         base = load_config(str(wish.path))
         if self.state.running is None:
             self.state.load(base, base, str(wish.path))

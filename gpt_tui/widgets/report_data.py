@@ -51,8 +51,6 @@ class DataView:
     valid: Rows | None = None
     unseen: Rows | None = None
     """Of ``data.valid_unseen``."""
-    partly: bool = False
-    """Of a large file only the first part was read."""
     problem: str = ""
     """Why the data could not be read; one safe line."""
 
@@ -147,18 +145,19 @@ def _gather(config: Config, view: DataView, wanted: Callable[[], bool]) -> None:
     template, seq_len = TEMPLATES[config.data.template], config.model.seq_len
     paths = [find_data(name) for name in (config.data.train, config.data.valid, config.data.valid_unseen) if name]
     files: list[list[Record]] = []
+    cut: list[bool] = []
     for path in paths:
         step()
         records, whole = _read(path)
-        view.partly = view.partly or not whole
+        cut.append(not whole)
         files.append(records)
-    corpus = _as_trained(config, files, view.partly)
+    corpus = _as_trained(config, files, any(cut))
     train, valid = corpus.train, corpus.valid
     step()
     if view.tokenizer is None:
         view.tokenizer = make_tokenizer(config, train)
     step()
-    if view.partly:
+    if any(cut):
         view.lines.append(
             Line(_("a large file: only its first part was read for this page; gpt-tui doctor FILE reads it all"), "!")
         )
@@ -173,11 +172,11 @@ def _gather(config: Config, view: DataView, wanted: Callable[[], bool]) -> None:
     view.lines.append(Line(_("All together"), "title") if len(paths) > 1 else Line(_("Validation"), "title"))
     view.lines += _together(config, files, corpus, overlap(*files[:2]) if config.data.valid else None)
     view.lines.append(Line(_("vocabulary: {size} tokens").format(size=view.tokenizer.vocab_size)))
-    view.train = Rows(train, view.tokenizer, template, seq_len, config.data.stride)
+    view.train = Rows(train, view.tokenizer, template, seq_len, config.data.stride, partly=cut[0])
     step()
-    view.valid = Rows(valid, view.tokenizer, template, seq_len)
+    view.valid = Rows(valid, view.tokenizer, template, seq_len, partly=cut[1 if config.data.valid else 0])
     if corpus.unseen:
-        view.unseen = Rows(corpus.unseen, view.tokenizer, template, seq_len)
+        view.unseen = Rows(corpus.unseen, view.tokenizer, template, seq_len, partly=cut[-1])
 
 
 def _line(text: str, first: bool) -> Line:

@@ -87,7 +87,6 @@ class RowPages(Vertical):
         self._searching = False
         self._problem = ""
         self._waiting = ""
-        self._partly = False
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="rows-bar"):
@@ -110,10 +109,9 @@ class RowPages(Vertical):
 
     # -- what is shown ----------------------------------------------------------------------------------------
 
-    def show(self, rows: dict[str, Rows], *, partly: bool = False) -> None:
-        """Page through these rows: by 'train', 'valid' and 'valid_unseen'; ``partly``: they are the first ones of a
-        large file."""
-        self._rows, self._waiting, self._partly = rows, "", partly
+    def show(self, rows: dict[str, Rows]) -> None:
+        """Page through these rows: by 'train', 'valid' and 'valid_unseen'."""
+        self._rows, self._waiting = rows, ""
         if self.look.part == "valid_unseen" and "valid_unseen" not in rows:
             self.look.part = "train"
         self.look.top = 0
@@ -187,14 +185,14 @@ class RowPages(Vertical):
                 "no row was cut: the model sees all of every row")  # fmt: skip
         if not self.look.words:
             return _("there are no rows in this part")
-        return _("none of the first rows holds that; more of this large file was not read") if self._partly else _(
+        return _("none of the first rows holds that; more of this large file was not read") if self.rows.partly else _(
             "no row holds that")  # fmt: skip
 
     def _place(self, count: int) -> str:
         if not count:
             return "0"
         values = {"first": self.look.top + 1, "last": self.look.top + len(self._page), "count": count}
-        if self.look.numbers is None and self._partly:
+        if self.look.numbers is None and self.rows is not None and self.rows.partly:
             return _("rows {first}–{last} of the first {count}").format(**values)
         if self.look.numbers is None:
             return _("rows {first}–{last} of {count}").format(**values)

@@ -79,6 +79,8 @@ class Rows:
     template: Template
     seq_len: int
     stride: int | None = None
+    partly: bool = False
+    """They are the first ones of a large file, whose rest was not read."""
     _first: list[int] = field(default_factory=list, init=False)
     """Row at which each record begins, and at last the number of rows."""
     _cached: tuple[str, Windows] | None = field(default=None, init=False, repr=False)

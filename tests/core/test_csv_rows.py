@@ -30,6 +30,11 @@ def refusal(tmp_path: Path, content: str | bytes, name: str = "questions.csv") -
         'sep=;\r\n"prompt";"completion"\r\n"什么是水？";"水"',
         " completion ,kind, prompt \n水,a,什么是水？",
         "问题,答案\n什么是水？,水\n\n",
+        "\n;;\nquestion;answer;\n什么是水？;水;\n",
+        '"a, b, c";question;answer\nx;什么是水？;水\n',
+        "sep=|\r\nquestion|answer\r\n什么是水？|水\r\n",
+        "question,answer,\r什么是水？,水\r",
+        "prompt\tcompletion\tkind\n什么是水？\t水\n",
     ],
 )
 def test_questions_and_answers(tmp_path: Path, content: str) -> None:
@@ -46,6 +51,7 @@ def test_tabs_and_other_columns(tmp_path: Path) -> None:
 
 
 def test_cells_of_several_lines_and_with_quotes(tmp_path: Path) -> None:
+    assert read(tmp_path, "") == read(tmp_path, "\n;\n") == read(tmp_path, "prompt,completion\n") == []
     found = read(tmp_path, 'prompt,completion\n"a\r\n  b","say ""c"", d"\ne,f\n')
     assert [(r.prompt, r.completion, r.where[-1]) for r in found] == [("a\n  b", 'say "c", d', "2"), ("e", "f", "4")]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.config import Config
+from core.control import Stopped
 from core.errors import ConfigError, DataError
 from core.events import Event, Notice, Progress, State
 from core.prepare import make_tokenizer, prepare, tokenizer_texts
@@ -63,6 +64,21 @@ def test_of_a_large_corpus_it_is_told_how_far_it_has_come(
     ]
     assert prepared.train.tokens.tolist() == at_once.train.tokens.tolist()
     assert prepared.train.starts.tolist() == at_once.train.starts.tolist()
+
+
+def test_who_prepares_asks_now_and_then_whether_to_go_on(
+    config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.doctor.LOOK_EVERY", 5)
+    looks: list[int] = []
+    drained(prepare(config(), look=lambda: looks.append(1)))
+    assert len(looks) >= 4 + 2 + 2, "every five of twenty rows, after reading, at every event"
+
+    def stop() -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        drained(prepare(config(), look=stop))
 
 
 def test_the_report_says_what_the_data_is(config: Callable[..., Config]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.config import Config, load_config
 from core.probes import probes_of
 from core.records import Record, Turn
@@ -26,6 +28,19 @@ def test_a_recipe_on_other_data_asks_what_can_be_asked_of_that() -> None:
     assert probes_of(config, ROWS, []) == FIRST
     assert probes_of(config, [], ROWS) == probes_of(config, ROWS[:3], ROWS) == FIRST
     assert probes_of(config, ROWS[:3], []) == []
+
+
+@pytest.mark.parametrize("name", ["data/teacher/train.jsonl", "/x/core/_bundled/data/teacher/train.jsonl"])
+def test_the_recipes_data_in_a_folder_of_ones_own_is_the_recipes(name: str) -> None:
+    config = load_config("teacher")
+    assert probes_of(config.update({"data.train": name}), ROWS, ROWS) == config.data.probes
+
+
+def test_long_questions_are_not_asked() -> None:
+    config = load_config("teacher").update({"data.train": "mine.csv"})
+    long = [Record(turns=(Turn("x" * length, "y"),)) for length in (20_000, 201)]
+    assert probes_of(config, [*long, *ROWS], []) == FIRST
+    assert probes_of(config, long, long) == []
 
 
 def test_what_somebody_has_chosen_is_asked() -> None:

@@ -311,7 +311,8 @@ def test_of_a_large_file_only_the_first_part_is_read(tmp_path: Path, monkeypatch
     assert view.train is not None
     assert len(view.train) == 10
     assert texts(view, "!")[0].startswith("a large file: only its first part"), "before what is not true of all of it"
-    assert view.partly
+    assert view.valid is not None
+    assert (view.train.partly, view.valid.partly) == (True, Path(config.data.valid or "").stat().st_size > 100)
     book = tmp_path / "book.txt"
     book.write_text("水" * 1000, encoding="utf-8")
     view = gather(config.update({"data.train": str(book)}))
@@ -489,6 +490,18 @@ def test_the_pages_say_why_there_are_no_rows(tmp_path: Path) -> None:
         assert str(app.query_one("#data-file", Static).content).startswith("✗ train.jsonl:1: not")
 
     drive(config, act)
+
+
+def test_the_line_on_top_leaves_out_folders_and_no_words(tmp_path: Path) -> None:
+    config = corpus_of(tmp_path)
+    Path(config.data.train).write_bytes(b'{"a": 1}\n')
+
+    async def act(app: Host, pilot: Pilot[None]) -> None:
+        await settle(app, pilot)
+        line = app.query_one("#data-file", Static)
+        assert str(line.content).startswith("✗ train.jsonl:1: no question and answer found; expected prompt/completion")
+
+    drive(config, act, size=(200, 40))
 
 
 def test_cut_rows_only_and_the_part_to_evaluate_on(tmp_path: Path) -> None:

@@ -202,6 +202,24 @@ def test_what_is_stopped_before_its_first_step_leaves_the_desk_free(tmp_path: Pa
     assert "before the first step" in snapshot.log[-1].text
 
 
+def test_a_run_that_was_to_go_on_can_still_go_on_after_a_stop_before_its_first_step(tmp_path: Path) -> None:
+    def engine(config: Any, run: Any, control: Any, *, resume: bool = False) -> Generator[Event, None, None]:
+        yield State("preparing")
+        while not control.stop:
+            time.sleep(0.001)
+
+    (tmp_path / "run" / "checkpoints" / "step-00000007").mkdir(parents=True)
+    session = Session(engine)
+    begin(session, tmp_path, resume=True)
+    wait_until(lambda: session.snapshot().run == "run")
+    session.stop()
+    assert session.join(5.0)
+    snapshot = session.snapshot()
+    assert (snapshot.state, snapshot.run_path, snapshot.step) == ("done", tmp_path / "run", 7)
+    assert snapshot.saved is not None
+    assert (snapshot.saved.step, snapshot.finished and snapshot.finished.reason) == (7, "user")
+
+
 def test_no_model_without_a_training(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         Session(FakeEngine()).live_model()

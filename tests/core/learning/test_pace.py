@@ -43,6 +43,17 @@ def test_a_machine_that_becomes_free_is_believed_after_as_long_again(tmp_path: P
     assert found[at + 10] == pytest.approx(1000 - at - 11, rel=0.02)
 
 
+def test_of_another_budget_only_the_steps_since_then_tell(tmp_path: Path) -> None:
+    pace = Pace(Disk(Control(), tmp_path, lambda: None))
+    pace.start(0)
+    for step in range(1, 51):
+        pace.eta(step, float(step), step / 1000)
+    pace.restart()
+    assert pace.eta(51, 51.0, 51 / 100) is None
+    for step in range(52, 100):
+        assert pace.eta(step, float(step), step / 100) == pytest.approx(100 - step)
+
+
 def test_an_evaluation_now_and_then_counts_in_proportion(tmp_path: Path) -> None:
     seconds = [11.0 if step % 50 == 0 else 1.0 for step in range(1, 1001)]
     found = estimates(seconds, tmp_path)

@@ -57,11 +57,25 @@ def test_a_new_run_stopped_before_that_leaves_nothing(lab: Lab, when: State) -> 
 
 def test_a_run_that_goes_on_stays_when_it_is_stopped_before_its_first_step(lab: Lab) -> None:
     lab.train({"training.max_steps": 2})
+    before = lab.run().metrics.read_bytes()
     control = Control()
     control.request_stop()
     events = list(train(None, lab.run(), control, resume=True))
     assert not lab.of(Started, events)
     assert lab.run().load().step == 2
+    assert lab.run().metrics.read_bytes() == before, "it has ended, as it had before"
+
+
+def test_the_time_left_begins_anew_with_another_budget(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    restarted: list[int] = []
+    monkeypatch.setattr("core.training.pace.Pace.restart", lambda pace: restarted.append(1))
+    control = Control()
+    lab.train({"training.max_steps": 4}, control=control, on=at_step(2, lambda: control.update("training.lr", 1e-4)))
+    assert not restarted
+    control = Control()
+    more = at_step(2, lambda: control.update("training.max_steps", 5))
+    lab.train({"training.max_steps": 4}, "more", control, on=more)
+    assert restarted
 
 
 def test_discard_leaves_without_saving(lab: Lab) -> None:
