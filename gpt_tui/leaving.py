@@ -123,12 +123,15 @@ def afterwards(session: Session, leave: Leave) -> int:
 
 def _remove_what_never_began(session: Session) -> None:
     """A new run that was still being prepared and whose thread goes on until the process ends: its folder."""
+    from core.checkpoint import step_checkpoints
+    from core.events import Step
     from core.runs import Run
 
     snapshot = session.snapshot()
     if session.active and snapshot.started is None and snapshot.run_path is not None:
         run = Run(snapshot.run_path)
-        if run.exists() and not run.has_begun():
+        learnt = step_checkpoints(run.checkpoints) or any(isinstance(event, Step) for event in run.read_metrics())
+        if run.exists() and not learnt:
             run.remove()
 
 

@@ -12,6 +12,8 @@ import pytest
 from core.config import Config, load_config
 from core.errors import DataError, RunError
 from core.events import Changed, Eval, Event, Finished, Notice, Probe, RolledBack, Saved, Started, State, Step
+from core.runs import Run
+from gpt_tui import leaving
 from gpt_tui.history import MAX_POINTS, History
 from gpt_tui.session import Session, Snapshot
 
@@ -390,3 +392,31 @@ def test_a_changed_budget_is_shown() -> None:
     assert history.snapshot().total_steps == 400
     history.take(Changed(6, {"training.max_minutes": 2.5, "training.max_steps": None}))
     assert (history.snapshot().total_steps, history.snapshot().max_minutes) == (None, 2.5)
+
+
+# -- leaving ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("learnt", [False, True])
+def test_a_new_run_whose_preparation_outlasts_the_app_is_taken_away(tmp_path: Path, learnt: bool) -> None:
+    over = threading.Event()
+
+    def engine(config: Any, run: Any, control: Any, *, resume: bool = False) -> Generator[Event, None, None]:
+        yield State("preparing")
+        over.wait(20.0)
+
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    run.save_config(load_config("teacher"))
+    lock = run.lock
+    lock.acquire()
+    if learnt:
+        (run.checkpoints / "step-00000003").mkdir(parents=True)
+    session = Session(engine)
+    session.start(load_config("teacher"), run, resume=learnt)
+    wait_until(lambda: session.snapshot().run == "run")
+    leaving._remove_what_never_began(session)
+    assert run.path.exists() is learnt
+    over.set()
+    session.join(5.0)
+    lock.release()
