@@ -53,9 +53,9 @@ def test_a_file_that_is_edited_while_it_is_prepared_is_not_kept(desk: Desk, monk
     before = desk.train.read_bytes()
     load_corpus = doctor.load_corpus
 
-    def edited(config: Config) -> doctor.Corpus:
+    def edited(config: Config, look: Callable[[], object]) -> doctor.Corpus:
         desk.train.write_bytes(before.replace(b"prompt", b"query").replace(b"completion", b"answer"))
-        return load_corpus(config)
+        return load_corpus(config, look)
 
     monkeypatch.setattr(doctor, "load_corpus", edited)
     desk.prepare()
