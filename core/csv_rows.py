@@ -9,10 +9,9 @@ from itertools import chain
 from pathlib import Path
 
 from .errors import DataError
-from .storage import open_regular
+from .storage import numbered_lines
 
-MAX_LINE = 8_000_000  # bytes of a line, and characters of a cell
-MARK = b"\xef\xbb\xbf"  # byte order mark
+MAX_LINE = 8_000_000  # bytes of a row, or of a cell; a longer one is a broken file
 #: Endings of tables.
 TABLES = (".csv", ".tsv")
 #: Endings of what people have their questions in and no program can read as text.
@@ -72,16 +71,10 @@ def _fit(first: str, delimiter: str, known: Collection[str]) -> tuple[int, int]:
 
 def _lines(path: Path) -> Iterator[str]:
     """Lines with their ends, of whichever kind. A line at a time: a table may be larger than the memory."""
-    with open_regular(path, DataError) as file:
-        number = 0
-        while raw := file.readline(MAX_LINE + 1):
-            number += 1
-            if len(raw) > MAX_LINE:
-                raise DataError("{where}: the line is longer than {limit} bytes", where=f"{path}:{number}",
-                                limit=MAX_LINE)  # fmt: skip
-            try:
-                text = raw.removeprefix(MARK if number == 1 else b"").decode()
-            except UnicodeDecodeError:
-                raise DataError("{where}: not UTF-8 text; save the file as UTF-8 (not GBK, say)",
-                                where=f"{path}:{number}") from None  # fmt: skip
-            yield from _LINE.findall(text)
+    for number, line in numbered_lines(path, MAX_LINE, DataError):
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            raise DataError("{where}: not UTF-8 text; save the file as UTF-8 (not GBK, say)",
+                            where=f"{path}:{number}") from None  # fmt: skip
+        yield from _LINE.findall(text)

@@ -13,20 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, overload
 
-from .csv_rows import OFFICE, TABLES, read_table
+from .csv_rows import MAX_LINE, OFFICE, TABLES, read_table
 from .errors import DataError, Phrase
-from .storage import open_regular, read_json, read_text
+from .storage import MARK, numbered_lines, open_regular, read_json, read_text
 from .text import without_surrogates
 
 if TYPE_CHECKING:  # the app reads records' names before its first screen, and numpy costs 60 ms
     import numpy as np
     import numpy.typing as npt
 
-MAX_LINE = 8_000_000  # bytes of one row; a longer one is a broken file
 MAX_ARRAY = 512_000_000  # bytes of a JSON array, which has to be read whole
 MAX_TEXT = 2_000_000_000  # bytes of a plain text
-
-MARK = b"\xef\xbb\xbf"  # byte order mark
 
 #: Accepted names of a question and its answer, in this order.
 PAIRS = (
@@ -130,22 +127,13 @@ def _read_array(path: Path) -> Iterator[Record]:
 
 
 def _read_lines(path: Path) -> Iterator[Record]:
-    with open_regular(path, DataError) as file:
-        number = 0
-        # Split at line feeds only: JSON strings may hold U+2028, at which str.splitlines would break.
-        while line := file.readline(MAX_LINE + 1):
-            number += 1
-            where = f"{path}:{number}"
-            if len(line) > MAX_LINE:
-                raise DataError("{where}: the line is longer than {limit} bytes", where=where, limit=MAX_LINE)
-            if line.removeprefix(MARK if number == 1 else b"").strip():
-                yield _parsed(line, number, where)
+    for number, line in numbered_lines(path, MAX_LINE, DataError):
+        if line.strip():
+            yield _parsed(line, f"{path}:{number}")
 
 
-def _parsed(line: bytes, number: int, where: str) -> Record:
-    """The record of one line of JSON, the ``number``-th of its file."""
-    if number == 1:
-        line = line.removeprefix(MARK)
+def _parsed(line: bytes, where: str) -> Record:
+    """The record of one line of JSON."""
     try:
         row = json.loads(line)
     except json.JSONDecodeError as problem:
@@ -307,4 +295,5 @@ class RowsOfFile(Sequence[Record]):
             raise DataError("{path}: has changed since it was read: its rows are no longer where they were",
                             path=str(self._path))  # fmt: skip
         file.seek(offset)
-        return _parsed(file.readline(MAX_LINE + 1), line, f"{self._path}:{line}")
+        text = file.readline(MAX_LINE + 1)
+        return _parsed(text.removeprefix(MARK if line == 1 else b""), f"{self._path}:{line}")

@@ -97,7 +97,12 @@ class Run:
 
     def has_begun(self) -> bool:
         """Whether anything was learnt in it, or is about to be."""
-        return self.state() != "empty" or any(isinstance(event, events.Step) for event in self.read_metrics())
+        return self.state() != "empty" or self.has_learnt()
+
+    def has_learnt(self) -> bool:
+        """Whether there are steps in it, saved or on record."""
+        saved = checkpoint.step_checkpoints(self.checkpoints)
+        return bool(saved) or any(isinstance(event, events.Step) for event in self.read_metrics())
 
     def save_config(self, config: Config) -> None:
         write_text(self.path / "config.yaml", to_yaml(config.to_dict()))

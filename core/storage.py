@@ -24,6 +24,7 @@ from .errors import UserError
 
 #: Bytes; a longer file holds no weights that fit a computer.
 MAX_WEIGHTS = 64 * 2**30
+MARK = b"\xef\xbb\xbf"  # byte order mark
 
 
 def open_regular(path: Path, error: type[UserError] = UserError) -> IO[bytes]:
@@ -57,6 +58,21 @@ def read_bytes(path: Path, *, limit: int, error: type[UserError] = UserError) ->
         if size > limit:
             raise error("{path}: larger than {limit} bytes", path=str(path), limit=limit)
         return file.read(size)
+
+
+def numbered_lines(path: Path, longest: int, error: type[UserError] = UserError) -> Iterator[tuple[int, bytes]]:
+    """Lines of a regular file from 1 on, ends included and a byte order mark not, one in memory at a time.
+
+    Split at line feeds only: texts may hold U+2028, at which str.splitlines would break. Raises ``error`` for a line of
+    more than ``longest`` bytes.
+    """
+    with open_regular(path, error) as file:
+        number = 0
+        while line := file.readline(longest + 1):
+            number += 1
+            if len(line) > longest:
+                raise error("{where}: the line is longer than {limit} bytes", where=f"{path}:{number}", limit=longest)
+            yield number, line.removeprefix(MARK if number == 1 else b"")
 
 
 def file_sha256(path: Path, error: type[UserError] = UserError) -> str:

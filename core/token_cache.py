@@ -26,7 +26,7 @@ from .dataset import Dataset, RowStats
 from .errors import DataError, UserError
 from .events import Event, from_json
 from .records import Record, RowsOfFile, find_data, version_of
-from .storage import atomic_folder, file_sha256, make_private_folder, read_json, remove_tree, write_json
+from .storage import MARK, atomic_folder, file_sha256, make_private_folder, read_json, remove_tree, write_json
 from .tokenizer import Tokenizer
 
 #: Bytes of training data from which on it is worth it: these take a second to prepare.
@@ -168,7 +168,7 @@ def _is_lines(path: Path) -> bool:
     if path.suffix.lower() in (".txt", ".md") or not path.is_file():
         return False
     with open(path, "rb") as file:
-        return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+        return file.read(64).removeprefix(MARK).lstrip().startswith(b"{")
 
 
 def _write_array(path: Path, array: npt.NDArray[Any]) -> None:

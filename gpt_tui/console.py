@@ -137,6 +137,9 @@ REASONS = {
     "SIGTERM": "stopped by the system (SIGTERM)",
 }
 
+#: Reasons of an end that somebody brought about: there may be more to learn.
+STOPPED = ("user", "SIGINT", "SIGTERM")
+
 
 def _started(event: Started) -> Iterator[str]:
     data = event.data

@@ -21,7 +21,7 @@ from core.errors import DataError, UserError
 from core.events import Event, Started, Step, from_json
 from core.machine import choose_device, fast_dtype
 from core.records import Record, find_data, read_records
-from core.storage import open_regular
+from core.storage import MARK, open_regular
 from core.template import TEMPLATES, Segment
 
 from .estimates import Facts, KnownRun, Sample, estimate, sample_key
@@ -128,7 +128,7 @@ def _rows(path: Path, size: int) -> tuple[int, list[Record]]:
     """How many rows a file has, about, and the first of them."""
     with open_regular(path, DataError) as file:
         head = file.read(SAMPLE_BYTES)
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
+    if head.removeprefix(MARK).lstrip().startswith(b"["):
         if size > WHOLE_FILE_BYTES:
             return 0, []
         whole = list(read_records(path))

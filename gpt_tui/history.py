@@ -32,7 +32,7 @@ from core.events import (
 )  # fmt: skip
 from core.text import printable
 
-from .console import lines
+from .console import STOPPED, lines
 from .failure import Failure
 
 LOG_LINES = 1000
@@ -339,7 +339,7 @@ class History:
         return snapshot
 
     def _progress(self, last: Step | None, step: int) -> float:
-        if self.finished is not None and self.finished.reason not in ("user", "SIGINT", "SIGTERM"):
+        if self.finished is not None and self.finished.reason not in STOPPED:
             return 1.0
         done = last.progress if last and self._is_of_now(last) else 0.0
         if self.total_steps:

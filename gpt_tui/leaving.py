@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.text import printable
 
-from .console import Console
+from .console import STOPPED, Console
 from .desk import word_for
 from .format import duration
 from .i18n import _
@@ -116,22 +116,19 @@ def afterwards(session: Session, leave: Leave) -> int:
                 first=saved + 1, last=end.finished.steps), leave)  # fmt: skip
         else:
             _say(_("saved in {path}").format(path=printable(str(end.run_path))), leave)
-        if end.finished is not None and end.finished.reason in ("user", "SIGINT", "SIGTERM"):
+        if end.finished is not None and end.finished.reason in STOPPED:
             _say(_("go on with: gpt-tui --no-ui train --resume {run}").format(run=_word(end)), leave)
     return code or got.code
 
 
 def _remove_what_never_began(session: Session) -> None:
     """A new run that was still being prepared and whose thread goes on until the process ends: its folder."""
-    from core.checkpoint import step_checkpoints
-    from core.events import Step
     from core.runs import Run
 
     snapshot = session.snapshot()
     if session.active and snapshot.started is None and snapshot.run_path is not None:
         run = Run(snapshot.run_path)
-        learnt = step_checkpoints(run.checkpoints) or any(isinstance(event, Step) for event in run.read_metrics())
-        if run.exists() and not learnt:
+        if run.exists() and not run.has_learnt():
             run.remove()
 
 

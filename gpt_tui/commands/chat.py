@@ -48,7 +48,7 @@ def _in_the_app(args: argparse.Namespace) -> int:
 def _by_lines(args: argparse.Namespace) -> int:
     loaded = load_model(args)
     sampling = sampling_of(args, loaded.config)
-    from core.records import MARK
+    from core.storage import MARK
 
     byte_order_mark = MARK.decode()
     interactive = sys.stdin.isatty()

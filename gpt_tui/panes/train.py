@@ -18,6 +18,7 @@ from core.machine import resident_memory
 from core.text import printable, shorten
 
 from ..actions import Action, key_bindings
+from ..console import STOPPED
 from ..curves import Series
 from ..elsewhere import trained_elsewhere
 from ..history import Snapshot
@@ -28,7 +29,6 @@ from ..widgets.answers import Answers
 from ..widgets.figures import figures, progress_line, state_line
 from ..widgets.folded_log import FoldedLog
 from ..widgets.plot import Plot
-from ..widgets.status import STOPPED
 from .base import Pane
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..console import STOPPED
 from ..history import Snapshot
 from ..i18n import _
 
@@ -9,9 +10,6 @@ MARKS = {
     "idle": "○", "starting": "◌", "running": "▶", "paused": "‖", "evaluating": "?", "saving": "↓",
     "verifying": "?", "done": "■", "failed": "✗",
 }  # fmt: skip
-
-#: Reasons of an end that somebody brought about: there may be more to learn.
-STOPPED = ("user", "SIGINT", "SIGTERM")
 
 
 def state_mark(snapshot: Snapshot) -> str:
